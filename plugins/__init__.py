@@ -1,0 +1,1 @@
+"""Everything a recipe names with `use = "…"`, and the door for strangers."""

@@ -1,0 +1,249 @@
+"""What a plugin is: the whole surface on one page.
+
+A plugin is a frozen pydantic model: its fields are its options in the recipe, its methods below are what gristmill calls.
+It lives in an installed package (entry point `gristmill.<kind>s`) or in a local file the recipe names. Its options, its source file,
+its `kernels` and the versions of what it `requires` are its identity: change one, and what it made is made again.
+
+Raise on a document you cannot handle: it costs that document a fate with your message, never the build.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from schemas.recipe import Train
+
+
+class Locates:
+    """Marks an option that says where, not what, as in `path: Annotated[str, Locates()]`; it is no part of identity."""
+
+
+class Threshold:
+    """Marks a filter's option that only decides; moving it recomputes no score."""
+
+
+class Plugin(BaseModel):
+    """Base of all kinds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    name: ClassVar[str]
+    """What a recipe writes after `use`."""
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose version can change the result."""
+    kernels: ClassVar[tuple[str, ...]] = ()
+    """Modules whose source can change the result, such as "plugins.kernels.words"."""
+
+    def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
+        """The options that make this plugin what it is, defaults included, as JSON values."""
+        hidden = {Locates, without}
+        marked = {
+            key for key, info in type(self).model_fields.items() if any(isinstance(m, type) and m in hidden or type(m) in hidden for m in info.metadata)
+        }
+        return self.model_dump(mode="json", exclude=marked)
+
+
+# ------------------------------------------------------------------------------------------------ scrapers
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a scraper stands: paths in its options are relative to `base`; `work` is its own folder to keep state in."""
+
+    base: Path
+    work: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An independent piece of a source, fetched by one task: whatever `fetch` needs to find it again, as JSON values."""
+
+    where: dict[str, Any]
+    digest: str | None = None
+    """Identity of the content, if it is known: then the part is fetched once and remembered. None: fetched at every build."""
+
+
+@dataclass(slots=True)
+class Page:
+    """One record a scraper yields (columns of `schemas.tables.GATHERED`). Give `content`, or `raw_path` of a file that
+    holds the page and nothing else, or `error`."""
+
+    locator: str
+    """Path or record position relative to the source: the page's identity within it, and its place in every table."""
+    content: bytes | None = None
+    content_type: str | None = None
+    """Media type, with `charset=` if the sender stated one. text/html goes to the extractor, other text/* passes through."""
+    url: str | None = None
+    status: int | None = None
+    fetched_at: datetime | None = None
+    license: str | None = None
+    raw_path: str | None = None
+    """Relative to the recipe's folder."""
+    raw_offset: int | None = None
+    size: int | None = None
+    content_hash: str | None = None
+    title: str | None = None
+    author: str | None = None
+    published: str | None = None
+    group: str | None = None
+    """The thread or work this page is a piece of."""
+    position: int | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    """Why the page could not be had, as one word: its reason in `fates`."""
+    detail: str | None = None
+
+
+class Scraper(Plugin):
+    """Brings pages. May also define `parse(html: str) -> Extracted` where it knows its pages better than an extractor."""
+
+    def parts(self, place: Place) -> Sequence[Part]:
+        """Cut the source into independent pieces, in order. Raises SourceError for what is not there."""
+        return [Part({})]
+
+    @abstractmethod
+    def fetch(self, place: Place, part: Part) -> Iterable[Page]:
+        """Yield the pages of a part. A page that cannot be had is a Page with `error`, not an exception."""
+
+
+# ------------------------------------------------------------------------------------------------ text
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What a page says."""
+
+    text: str | None
+    messages: list[dict[str, Any]] | None = None
+    """role, name, content, train: see `schemas.tables.MESSAGES`."""
+    title: str | None = None
+    author: str | None = None
+    published: str | None = None
+    url: str | None = None
+    """The page's own canonical address."""
+    license: str | None = None
+
+
+class Extractor(Plugin):
+    """Main content from HTML. Runs in a killable child with a CPU and memory limit."""
+
+    @abstractmethod
+    def extract(self, html: str) -> str | None:
+        """The main text of a decoded page; None or empty where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One replaced span: characters [start, end) of the text as it was before this cleaner."""
+
+    start: int
+    end: int
+    after: str
+
+
+class Cleaner(Plugin):
+    """Rewrites one text (or one message of a dialogue). Idempotent: cleaning twice changes nothing more."""
+
+    @abstractmethod
+    def clean(self, text: str) -> str | list[Edit]:
+        """The new text, or the edits that make it, ascending and not overlapping."""
+
+    def clean_column(self, texts: Sequence[str]) -> Sequence[str | list[Edit]]:
+        """As `clean`, for a whole column; override where that is faster."""
+        return [self.clean(text) for text in texts]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One threshold over score columns. A document fails where `fails` is true; null counts as a failure."""
+
+    reason: str
+    """One word, shown in `fates` as "<filter>:<reason>"."""
+    fails: pl.Expr
+    column: str
+    """The score shown in `fates.detail`, and …"""
+    bound: str
+    """… what it failed: "< 0.65"."""
+
+
+class Filter(Plugin):
+    """Scores every document; its rules decide, later and alone. Mark options only the rules read with `Threshold`."""
+
+    scores: ClassVar[tuple[str, ...]]
+    """Names of the columns `score` returns: unique among all filters, since they stand side by side in `scores`."""
+
+    @abstractmethod
+    def score(self, texts: pl.Series) -> pl.DataFrame:
+        """Scores for a column of texts, row for row: each row's depend on that row alone."""
+
+    @abstractmethod
+    def rules(self) -> Sequence[Rule]:
+        """What is dropped, in the order in which reasons are given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of a document's rendered text, and whether its tokens are trained."""
+
+    text: str
+    trained: bool = True
+    turn: int | None = None
+    """Index of the message it shows, where the document is a dialogue."""
+
+
+class Format(Plugin):
+    """Turns a document into what the model reads."""
+
+    @abstractmethod
+    def render(self, text: str | None, messages: list[dict[str, Any]] | None) -> list[Span]:
+        """The document as spans; raise ValueError to refuse it (fate `format`). Joined, they are what is tokenized."""
+
+
+# ------------------------------------------------------------------------------------------------ training
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A base model ready for TRL's SFTTrainer."""
+
+    model: Any
+    """A transformers model; with `lora`, wrapped by PEFT."""
+    tokenizer: Any
+    trainer_class: type | None = None
+    """A subclass of trl.SFTTrainer, where the backend brings one."""
+
+
+class Backend(Plugin):
+    """Loads base models and puts adapters on them."""
+
+    @classmethod
+    @abstractmethod
+    def unavailable(cls) -> str | None:
+        """Why it cannot be used here, with the line that mends it; None where it can."""
+
+    @abstractmethod
+    def load(self, model: Path, train: Train, *, adapter: Path | None = None, device: str = "auto", trainable: bool = True) -> Loaded:
+        """Load the base at `model` with a fresh LoRA as `train.lora` says, or with the one saved at `adapter`."""
+
+
+KINDS: dict[str, type[Plugin]] = {
+    "scraper": Scraper,
+    "extractor": Extractor,
+    "cleaner": Cleaner,
+    "filter": Filter,
+    "format": Format,
+    "backend": Backend,
+}
+"""Kind → base class; the entry-point group is `gristmill.<kind>s`."""
+
+__all__ = ["Backend", "Cleaner", "Edit", "Extracted", "Extractor", "Filter", "Format", "KINDS", "Loaded", "Locates", "Page", "Part", "Place", "Plugin", "Rule", "Scraper", "Span", "Threshold"]

@@ -1,0 +1,226 @@
+"""The Arrow schema of every table: those of a published version, and those that pass between phases.
+
+Identities (`page_id`, `doc_id`, `content_hash`, …) are 32 hex digits (see `schemas.fingerprint`). A null means
+"not known", never "empty".
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+TEXT = pa.large_string()
+"""Long texts: 64-bit offsets, so that a column may pass 2 GiB."""
+
+MESSAGES = pa.list_(
+    pa.struct([
+        pa.field("role", pa.string()),
+        pa.field("name", pa.string()),
+        pa.field("content", pa.string()),
+        pa.field("train", pa.bool_()),
+    ])
+)
+
+# --------------------------------------------------------------------------- a published version
+
+PAGES = pa.schema([
+    pa.field("page_id", pa.string(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("locator", pa.string(), nullable=False),
+    pa.field("url", pa.string()),
+    pa.field("status", pa.int32()),
+    pa.field("fetched_at", pa.timestamp("us", tz="UTC")),
+    pa.field("content_type", pa.string()),
+    pa.field("license", pa.string()),
+    pa.field("content_hash", pa.string()),
+    pa.field("raw_path", pa.string()),
+    pa.field("raw_offset", pa.int64()),
+])
+"""One row a page. `content_hash` is null only for a page whose bytes could not be had."""
+
+DOCUMENTS = pa.schema([
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("page_id", pa.string(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("url", pa.string()),
+    pa.field("title", pa.string()),
+    pa.field("author", pa.string()),
+    pa.field("published", pa.string()),
+    pa.field("text", TEXT),
+    pa.field("messages", MESSAGES),
+    pa.field("lang", pa.string()),
+    pa.field("lang_score", pa.float32()),
+    pa.field("license", pa.string()),
+    pa.field("group_id", pa.string()),
+    pa.field("position", pa.int32()),
+    pa.field("split", pa.string()),
+    pa.field("n_chars", pa.int64()),
+    pa.field("n_tokens", pa.int64()),
+    pa.field("content_hash", pa.string()),
+    pa.field("metadata", pa.string()),
+])
+"""Kept documents; `rejects` has the same columns (split and n_tokens null)."""
+
+REJECTS = DOCUMENTS
+
+FATES = pa.schema([
+    pa.field("page_id", pa.string(), nullable=False),
+    pa.field("doc_id", pa.string()),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("url", pa.string()),
+    pa.field("stage", pa.string(), nullable=False),
+    pa.field("reason", pa.string()),
+    pa.field("detail", pa.string()),
+    pa.field("survivor_id", pa.string()),
+])
+"""One row a document, and one a page that yielded none. `stage` is one of STAGES; a kept document has no reason."""
+
+STAGES = ("gather", "extract", "clean", "format", "filter", "dedup", "split", "tokenize", "merged", "kept")
+
+DUPLICATES = pa.schema([
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("survivor_id", pa.string(), nullable=False),
+    pa.field("similarity", pa.float64(), nullable=False),
+    pa.field("method", pa.string(), nullable=False),
+])
+"""One row a dropped duplicate: the kept document it repeats, and their true Jaccard similarity."""
+
+GROUPS = pa.schema([
+    pa.field("group_id", pa.string(), nullable=False),
+    pa.field("component", pa.string(), nullable=False),
+    pa.field("split", pa.string(), nullable=False),
+    pa.field("n_documents", pa.int64(), nullable=False),
+])
+
+EDITS = pa.schema([
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("step", pa.string(), nullable=False),
+    pa.field("turn", pa.int32()),
+    pa.field("start", pa.int64(), nullable=False),
+    pa.field("end", pa.int64(), nullable=False),
+    pa.field("before", TEXT, nullable=False),
+    pa.field("after", TEXT, nullable=False),
+])
+"""One row a replaced span. Offsets are characters of the text *before* the step; spans of a step do not overlap and
+ascend, so replaying a document's steps in row order gives its final text, and backwards its extracted one.
+`step` is "<index of the cleaner in the recipe>:<its name>"."""
+
+CHUNKS = pa.schema([
+    pa.field("chunk_id", pa.string(), nullable=False),
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("group_id", pa.string(), nullable=False),
+    pa.field("split", pa.string(), nullable=False),
+    pa.field("position", pa.int32(), nullable=False),
+    pa.field("char_start", pa.int64()),
+    pa.field("char_end", pa.int64()),
+    pa.field("turn_start", pa.int32()),
+    pa.field("turn_end", pa.int32()),
+    pa.field("n_tokens", pa.int32(), nullable=False),
+    pa.field("n_trained", pa.int32(), nullable=False),
+    pa.field("input_ids", pa.list_(pa.int32()), nullable=False),
+    pa.field("labels", pa.list_(pa.int32()), nullable=False),
+])
+"""Training rows. A label is the token itself, or -100 where no loss is taken; TRL shifts them. `chunk_id` is
+H(doc_id, position); positions of a document count from 0 and leave none out."""
+
+# --------------------------------------------------------------------------- between phases
+
+GATHERED = pa.schema([
+    *PAGES,
+    pa.field("size", pa.int64(), nullable=False),
+    pa.field("content", pa.large_binary()),
+    pa.field("title", pa.string()),
+    pa.field("author", pa.string()),
+    pa.field("published", pa.string()),
+    pa.field("group", pa.string()),
+    pa.field("position", pa.int32()),
+    pa.field("metadata", pa.string()),
+    pa.field("error", pa.string()),
+    pa.field("detail", pa.string()),
+])
+"""What a scraper's `fetch` yields. `content` is null where `raw_path` holds the page's bytes and nothing else; `size` is
+their length. `group` names the thread or work the page belongs to, `position` its place there. A page that could not be had
+has `error` (a reason for `fates`) and no content_hash."""
+
+TEXTS = pa.schema([
+    pa.field("page_id", pa.string(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("locator", pa.string(), nullable=False),
+    pa.field("url", pa.string()),
+    pa.field("extract_key", pa.string(), nullable=False),
+    pa.field("text", TEXT),
+    pa.field("messages", MESSAGES),
+    pa.field("title", pa.string()),
+    pa.field("author", pa.string()),
+    pa.field("published", pa.string()),
+    pa.field("license", pa.string()),
+    pa.field("group", pa.string()),
+    pa.field("position", pa.int32()),
+    pa.field("metadata", pa.string()),
+    pa.field("error", pa.string()),
+    pa.field("detail", pa.string()),
+    pa.field("row_hash", pa.string(), nullable=False),
+])
+"""What extraction makes of a page: a text, or an `error` that is its reason in `fates`."""
+
+DRAFTS = pa.schema([
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("page_id", pa.string(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("locator", pa.string(), nullable=False),
+    pa.field("url", pa.string()),
+    pa.field("title", pa.string()),
+    pa.field("author", pa.string()),
+    pa.field("published", pa.string()),
+    pa.field("text", TEXT),
+    pa.field("messages", MESSAGES),
+    pa.field("license", pa.string()),
+    pa.field("group", pa.string()),
+    pa.field("position", pa.int32()),
+    pa.field("n_chars", pa.int64(), nullable=False),
+    pa.field("content_hash", pa.string(), nullable=False),
+    pa.field("metadata", pa.string()),
+    pa.field("stage", pa.string()),
+    pa.field("reason", pa.string()),
+    pa.field("detail", pa.string()),
+])
+"""Documents as they are after cleaning and formatting. `content_hash` is of text and messages. `stage` (clean or format)
+and `reason` are set where a step refused the document; such a row goes to `rejects` and no further."""
+
+SIGNATURES = pa.schema([
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("exact_hash", pa.string(), nullable=False),
+    pa.field("n_shingles", pa.int64(), nullable=False),
+    pa.field("minhash", pa.list_(pa.uint32())),
+])
+"""`exact_hash` is of the normalised text; `minhash` is null where fuzzy dedup is off or the text is shorter than a shingle."""
+
+VERDICTS = pa.schema([
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("reason", pa.string()),
+    pa.field("detail", pa.string()),
+])
+"""`reason` is null where every filter passed, else the first rule that failed, in recipe order."""
+
+PUBLISHED = {
+    "pages": PAGES,
+    "documents": DOCUMENTS,
+    "rejects": REJECTS,
+    "fates": FATES,
+    "duplicates": DUPLICATES,
+    "groups": GROUPS,
+    "edits": EDITS,
+    "chunks": CHUNKS,
+}
+"""Tables of a version with a fixed schema; `scores` has one column more per score."""
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """`table` with exactly the columns of `schema`, in order and cast; a missing column is an error, an extra one too.
+
+    Raises ValueError naming the columns: a boundary that drops columns in silence is how data gets lost.
+    """
+    missing = [name for name in schema.names if name not in table.column_names]
+    extra = [name for name in table.column_names if name not in schema.names]
+    if missing or extra:
+        raise ValueError(f"table does not fit its schema: missing {missing}, not expected {extra}")
+    return table.select(schema.names).cast(schema)
