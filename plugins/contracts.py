@@ -48,7 +48,9 @@ class Plugin(BaseModel):
         """The options that make this plugin what it is, defaults included, as JSON values."""
         hidden = {Locates, without}
         marked = {
-            key for key, info in type(self).model_fields.items() if any(isinstance(m, type) and m in hidden or type(m) in hidden for m in info.metadata)
+            key
+            for key, info in type(self).model_fields.items()
+            if any((isinstance(m, type) and m in hidden) or type(m) in hidden for m in info.metadata)
         }
         return self.model_dump(mode="json", exclude=marked)
 
@@ -75,7 +77,7 @@ class Part:
 
 @dataclass(slots=True)
 class Page:
-    """One record a scraper yields (columns of `schemas.tables.GATHERED`). Give `content`, or `raw_path` of a file that
+    """One record a scraper yields (columns of `schemas.tables.GATHERED`). Give `content`, or the `path` of a file that
     holds the page and nothing else, or `error`."""
 
     locator: str
@@ -88,7 +90,8 @@ class Page:
     fetched_at: datetime | None = None
     license: str | None = None
     raw_path: str | None = None
-    """Relative to the recipe's folder."""
+    """The file it lies in, relative to the source; and where that is on this machine: `path`."""
+    path: str | None = None
     raw_offset: int | None = None
     size: int | None = None
     content_hash: str | None = None
@@ -98,6 +101,8 @@ class Page:
     group: str | None = None
     """The thread or work this page is a piece of."""
     position: int | None = None
+    fold: bool = False
+    """The pages of this group make one document, in the order of `position`."""
     metadata: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
     """Why the page could not be had, as one word: its reason in `fates`."""
@@ -204,6 +209,9 @@ class Span:
 class Format(Plugin):
     """Turns a document into what the model reads."""
 
+    control_tokens: ClassVar[bool] = False
+    """Whether the spans spell control tokens such as "<|im_start|>". Where False, a text that does is encoded as plain characters."""
+
     @abstractmethod
     def render(self, text: str | None, messages: list[dict[str, Any]] | None) -> list[Span]:
         """The document as spans; raise ValueError to refuse it (fate `format`). Joined, they are what is tokenized."""
@@ -214,13 +222,13 @@ class Format(Plugin):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A base model ready for TRL's SFTTrainer."""
+    """A base model with an adapter on it, ready for TRL's SFTTrainer."""
 
     model: Any
-    """A transformers model; with `lora`, wrapped by PEFT."""
+    """A transformers model wrapped by PEFT."""
     tokenizer: Any
-    trainer_class: type | None = None
-    """A subclass of trl.SFTTrainer, where the backend brings one."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    """Settings of `trl.SFTConfig` this backend needs."""
 
 
 class Backend(Plugin):
@@ -229,11 +237,26 @@ class Backend(Plugin):
     @classmethod
     @abstractmethod
     def unavailable(cls) -> str | None:
-        """Why it cannot be used here, with the line that mends it; None where it can."""
+        """Why it cannot be used here, with the line that mends it; None where it can. Imports nothing heavy."""
+
+    def prepare(self) -> None:
+        """Import what must come first: called before the trainer imports transformers, peft or trl."""
 
     @abstractmethod
-    def load(self, model: Path, train: Train, *, adapter: Path | None = None, device: str = "auto", trainable: bool = True) -> Loaded:
-        """Load the base at `model` with a fresh LoRA as `train.lora` says, or with the one saved at `adapter`."""
+    def load(
+        self,
+        model: Path,
+        train: Train,
+        *,
+        max_length: int,
+        adapter: Path | None = None,
+        device: str = "cpu",
+        trainable: bool = True,
+    ) -> Loaded:
+        """Load the base at `model` with a fresh LoRA as `train.lora` says, or with the one saved at `adapter`.
+
+        `max_length` is the longest row in tokens, `device` a torch device. A fresh LoRA depends on `train.seed` alone.
+        """
 
 
 KINDS: dict[str, type[Plugin]] = {
@@ -246,4 +269,23 @@ KINDS: dict[str, type[Plugin]] = {
 }
 """Kind → base class; the entry-point group is `gristmill.<kind>s`."""
 
-__all__ = ["Backend", "Cleaner", "Edit", "Extracted", "Extractor", "Filter", "Format", "KINDS", "Loaded", "Locates", "Page", "Part", "Place", "Plugin", "Rule", "Scraper", "Span", "Threshold"]
+__all__ = [
+    "KINDS",
+    "Backend",
+    "Cleaner",
+    "Edit",
+    "Extracted",
+    "Extractor",
+    "Filter",
+    "Format",
+    "Loaded",
+    "Locates",
+    "Page",
+    "Part",
+    "Place",
+    "Plugin",
+    "Rule",
+    "Scraper",
+    "Span",
+    "Threshold",
+]

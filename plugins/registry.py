@@ -54,7 +54,9 @@ class Entry:
                 f"Upgrade or uninstall {self.origin}."
             ) from error
         if not (isinstance(found, type) and issubclass(found, KINDS[self.kind])):
-            raise UserError(f'{self.kind} "{self.name}" from {self.origin} is not a {KINDS[self.kind].__name__} (see plugins/contracts.py).')
+            raise UserError(
+                f'{self.kind} "{self.name}" from {self.origin} is not a {KINDS[self.kind].__name__} (see plugins/contracts.py).'
+            )
         return found
 
 
@@ -117,8 +119,17 @@ class ResolvedRecipe:
 
     @property
     def sections(self) -> str:
-        """H of `corpus_sections`: what `train` compares with a version's manifest."""
-        return fingerprint(self.corpus_sections())
+        """H of `corpus_sections` without what only says where things lie: what `train` compares with a version's manifest.
+
+        A build whose sources or model merely moved finds the version already there, and `train` must then take it.
+        """
+        tables = self.corpus_sections()
+        for table, spec in zip(tables["source"], self.scrapers, strict=True):
+            for option in spec.options.keys() - spec.identity(without=Locates)["options"].keys():
+                del table[option]
+        del tables["tokens"]["model"]  # its tokenizer is compared by digest
+        del tables["plugins"]  # paths; what their plugins do is in the fingerprint
+        return fingerprint(tables)
 
 
 def entries(kind: str, local: tuple[Entry, ...] = ()) -> dict[str, Entry]:
@@ -131,7 +142,9 @@ def entries(kind: str, local: tuple[Entry, ...] = ()) -> dict[str, Entry]:
 @cache
 def _installed(kind: str) -> tuple[Entry, ...]:
     points = entry_points(group=f"gristmill.{kind}s")
-    return tuple(Entry(kind, point.name, point.dist.name if point.dist else "unknown", point) for point in points)
+    return tuple(
+        Entry(kind, point.name, point.dist.name if point.dist else "unknown", point) for point in points
+    )
 
 
 def local_entries(file: Path) -> tuple[Entry, ...]:
@@ -145,7 +158,9 @@ def local_entries(file: Path) -> tuple[Entry, ...]:
         if issubclass(value, base)
     )
     if not found:
-        raise UserError(f"{file} defines no plugin; a plugin is a class derived from one of {', '.join(b.__name__ for b in KINDS.values())}")
+        raise UserError(
+            f"{file} defines no plugin; a plugin is a class derived from one of {', '.join(b.__name__ for b in KINDS.values())}"
+        )
     return found
 
 
@@ -225,10 +240,13 @@ def load_recipe(path: Path | str) -> ResolvedRecipe:
         path=path,
         scrapers=tuple(specs[f"source.{n}"] for n in range(len(recipe.source))),
         extractor=specs.get("extract") or defaults.spec("extractor", recipe.extract),
-        cleaners=tuple(specs.get(f"clean.{n}") or defaults.spec("cleaner", step) for n, step in enumerate(recipe.clean)),
+        cleaners=tuple(
+            specs.get(f"clean.{n}") or defaults.spec("cleaner", step) for n, step in enumerate(recipe.clean)
+        ),
         filters=tuple(specs[f"filter.{n}"] for n in range(len(recipe.filter))),
         format=specs.get("tokens.format") or defaults.spec("format", recipe.tokens.format),
-        backend=specs.get("train.backend") or (None if recipe.train.backend.use == AUTO else defaults.spec("backend", recipe.train.backend)),
+        backend=specs.get("train.backend")
+        or (None if recipe.train.backend.use == AUTO else defaults.spec("backend", recipe.train.backend)),
     )
 
 
@@ -273,24 +291,36 @@ def _steps(tables: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
         listed = tables.get(section, [])
         for n, step in enumerate(listed if isinstance(listed, list) else []):
             yield f"{section}.{n}", kind, step
-    for keys, kind in ((("extract",), "extractor"), (("tokens", "format"), "format"), (("train", "backend"), "backend")):
-        step: Any = tables
+    for keys, kind in (
+        (("extract",), "extractor"),
+        (("tokens", "format"), "format"),
+        (("train", "backend"), "backend"),
+    ):
+        table: Any = tables
         for key in keys:
-            step = step.get(key) if isinstance(step, dict) else None
-        if isinstance(step, str):
-            step = {"use": step}
-        if isinstance(step, dict) and not (kind == "backend" and step.get("use") == AUTO):
-            yield ".".join(keys), kind, {"use": Extract().use, **step} if kind == "extractor" else step
+            table = table.get(key) if isinstance(table, dict) else None
+        table = {"use": table} if isinstance(table, str) else table
+        if isinstance(table, dict) and not (kind == "backend" and table.get("use") == AUTO):
+            yield ".".join(keys), kind, {"use": Extract().use, **table} if kind == "extractor" else table
 
 
-def _resolve(key: str, kind: str, step: Any, local: tuple[Entry, ...]) -> tuple[PluginSpec | None, list[Fault]]:
+def _resolve(
+    key: str, kind: str, step: Any, local: tuple[Entry, ...]
+) -> tuple[PluginSpec | None, list[Fault]]:
     use = step.get("use") if isinstance(step, dict) else None
     if not isinstance(use, str):
         return None, []  # the fixed sections' own fault says it
     known = entries(kind, local)
     if use not in known:
         hint = nearest(use, list(known))
-        return None, [Fault(f"{key}.use", f'"{use}" is not {_a(kind)}. {hint} `gristmill plugins {kind}s` lists all {len(known)}.'.replace("  ", " "))]
+        return None, [
+            Fault(
+                f"{key}.use",
+                f'"{use}" is not {_a(kind)}. {hint} `gristmill plugins {kind}s` lists all {len(known)}.'.replace(
+                    "  ", " "
+                ),
+            )
+        ]
     try:
         cls = known[use].load()
     except UserError as error:
@@ -318,5 +348,10 @@ def _score_clashes(specs: dict[str, PluginSpec]) -> list[Fault]:
         for column in getattr(_class_of("filter", spec.use, spec.file), "scores", ()):
             first, known = owner.setdefault(column, (key, identity))
             if known != identity:
-                faults.append(Fault(key, f'writes the score "{column}", which {first} already computes with other options; one of them must go'))
+                faults.append(
+                    Fault(
+                        key,
+                        f'writes the score "{column}", which {first} already computes with other options; one of them must go',
+                    )
+                )
     return faults

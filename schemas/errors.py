@@ -115,4 +115,6 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 def missing_extra(extra: str, what: str) -> MissingExtra:
     """The error for `what` that needs the optional dependencies `extra`."""
-    return MissingExtra(f"{what} needs the extra `{extra}`. Install it with: pip install 'gristmill[{extra}]'")
+    return MissingExtra(
+        f"{what} needs the extra `{extra}`. Install it with: pip install 'gristmill[{extra}]'"
+    )

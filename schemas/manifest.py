@@ -128,7 +128,11 @@ def read_manifest(version: Path) -> Manifest:
     if not path.is_file():
         raise NotFound(f"{version} holds no {MANIFEST}: it is not a published version.")
     data = path.read_bytes()
-    written = (version / MANIFEST_SHA).read_text(encoding="ascii", errors="replace").split() if (version / MANIFEST_SHA).is_file() else []
+    written = (
+        (version / MANIFEST_SHA).read_text(encoding="ascii", errors="replace").split()
+        if (version / MANIFEST_SHA).is_file()
+        else []
+    )
     if written[:1] != [hashlib.sha256(data).hexdigest()]:
         raise Corruption(
             f"{path} does not have the hash in {MANIFEST_SHA}: one of them changed after publishing. "
@@ -137,7 +141,9 @@ def read_manifest(version: Path) -> Manifest:
     try:
         tables = json.loads(data)
         if tables.get("format_version", 0) > FORMAT:
-            raise Mismatch(f"{version} has format {tables['format_version']}; this gristmill reads up to {FORMAT}. Upgrade gristmill.")
+            raise Mismatch(
+                f"{version} has format {tables['format_version']}; this gristmill reads up to {FORMAT}. Upgrade gristmill."
+            )
         return Manifest.model_validate(tables)
     except (ValueError, ValidationError) as error:
         raise Corruption(f"{path} is not a manifest: {error}") from error
@@ -145,7 +151,9 @@ def read_manifest(version: Path) -> Manifest:
 
 def manifest_bytes(manifest: Manifest) -> bytes:
     """The bytes that are written: readable, sorted, ending in a newline."""
-    return (json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
+    return (
+        json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    ).encode()
 
 
 def sha_line(data: bytes) -> str:

@@ -10,7 +10,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from schemas.errors import Fault, RecipeError, nearest
 from schemas.store import NAME
@@ -113,7 +121,7 @@ class Dedup(Section):
 
     exact: bool = True
     """Drop documents whose text is equal once runs of white space count as one."""
-    fuzzy: Annotated[Fuzzy | None, BeforeValidator(_switch)] = Fuzzy()
+    fuzzy: Annotated[Fuzzy | None, BeforeValidator(_switch, json_schema_input_type=Fuzzy | bool)] = Fuzzy()
     """Near-duplicates; `true` is the default, `false` turns it off."""
     survivor: tuple[str, ...] = ("-n_chars", "url")
     """ORDER BY keys: who stays. "-" means descending; nulls last; ties by doc_id."""
@@ -123,7 +131,10 @@ class Dedup(Section):
     def _known_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
         for key in keys:
             if (column := key.removeprefix("-")) not in SURVIVOR_KEYS:
-                hint = nearest(column, SURVIVOR_KEYS) or f'Allowed, each with or without "-": {", ".join(SURVIVOR_KEYS)}.'
+                hint = (
+                    nearest(column, SURVIVOR_KEYS)
+                    or f'Allowed, each with or without "-": {", ".join(SURVIVOR_KEYS)}.'
+                )
                 raise ValueError(f'"{key}" is not a column to order by. {hint}')
         return keys
 
@@ -148,7 +159,9 @@ class Split(Section):
     @model_validator(mode="after")
     def _leaves_train(self) -> Split:
         if self.val + self.test >= 1:
-            raise ValueError(f"val + test is {self.val + self.test:g}; it must be below 1, or nothing is left to train on")
+            raise ValueError(
+                f"val + test is {self.val + self.test:g}; it must be below 1, or nothing is left to train on"
+            )
         return self
 
 
@@ -157,7 +170,9 @@ class Tokens(Section):
 
     model: str = "smollm2-135m"
     """The base model whose tokenizer cuts: a hub id, a local path, or a name `gristmill models` knows."""
-    format: Annotated[Step, BeforeValidator(lambda value: {"use": value} if isinstance(value, str) else value)] = Step(use="text")
+    format: Annotated[
+        Step, BeforeValidator(lambda value: {"use": value} if isinstance(value, str) else value)
+    ] = Step(use="text")
     """text | any format plugin, as a name or as a table { use = "…", … }."""
     max_tokens: int = Field(2048, ge=8, le=1_048_576)
     """The longest row, in tokens."""
@@ -188,7 +203,9 @@ class Train(Section):
 
     model: str | None = None
     """The base model; by default the one of [tokens]."""
-    backend: Annotated[Step, BeforeValidator(lambda value: {"use": value} if isinstance(value, str) else value)] = Step(use="auto")
+    backend: Annotated[
+        Step, BeforeValidator(lambda value: {"use": value} if isinstance(value, str) else value)
+    ] = Step(use="auto")
     """auto (unsloth where it is installed, else peft) | unsloth | peft | any backend plugin."""
     optimizer: str = "adamw"
     """adamw | adam | sgd | gd | any optimiser transformers knows."""
@@ -215,7 +232,9 @@ class Train(Section):
     """Length of a packed row in tokens; by default the longest chunk [tokens] allows."""
     eval_every: int = Field(20, ge=1)
     """Steps between evaluations of the val split."""
-    early_stopping: Annotated[EarlyStopping | None, BeforeValidator(_switch)] = EarlyStopping()
+    early_stopping: Annotated[
+        EarlyStopping | None, BeforeValidator(_switch, json_schema_input_type=EarlyStopping | bool)
+    ] = EarlyStopping()
     """`true` is the default, `false` turns it off."""
     lora: Lora = Lora()
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -262,11 +281,15 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RecipeError(str(path), [Fault("recipe", "no such file; `gristmill init` writes one to start from")]) from None
+        raise RecipeError(
+            str(path), [Fault("recipe", "no such file; `gristmill init` writes one to start from")]
+        ) from None
     except OSError as error:
         raise RecipeError(str(path), [Fault("recipe", f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:
-        raise RecipeError(str(path), [Fault("recipe", f"byte {error.start} is not UTF-8; a recipe is UTF-8 text")]) from None
+        raise RecipeError(
+            str(path), [Fault("recipe", f"byte {error.start} is not UTF-8; a recipe is UTF-8 text")]
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(str(path), [Fault("recipe", f"is not TOML: {error}")]) from None
 
@@ -318,19 +341,28 @@ def _allowed(kind: str, context: dict[str, Any], message: str) -> str:
         "less_than": "below {lt}",
         "less_than_equal": "at most {le}",
         "literal_error": "{expected}",
-        "string_pattern_mismatch": "lower-case letters, digits, \".\", \"_\" or \"-\", at most 64",
+        "string_pattern_mismatch": 'lower-case letters, digits, ".", "_" or "-", at most 64',
     }
-    types = {"bool": "true or false", "int": "a whole number", "float": "a number", "string": "a text", "tuple": "a list", "list": "a list"}
+    types = {
+        "bool": "true or false",
+        "int": "a whole number",
+        "float": "a number",
+        "string": "a text",
+        "tuple": "a list",
+        "list": "a list",
+    }
     if kind in bounds:
         return bounds[kind].format(**context)
-    head = kind.split("_")[0]
+    head = kind.split("_", maxsplit=1)[0]
     return types.get(head, message[0].lower() + message[1:])
 
 
 def _guess(value: Any, kind: str, context: dict[str, Any]) -> str:
     """The commonest slip: a percentage where a share is asked, or a misspelt choice."""
     if kind == "literal_error" and isinstance(value, str):
-        hint = nearest(value, [part.strip(" '") for part in context["expected"].replace(" or ", ",").split(",")])
+        hint = nearest(
+            value, [part.strip(" '") for part in context["expected"].replace(" or ", ",").split(",")]
+        )
         return f". {hint}" if hint else ""
     limit = context.get("le", context.get("lt"))
     if limit == 1 and isinstance(value, (int, float)) and 1 < value <= 100 and math.isfinite(value):

@@ -64,7 +64,9 @@ class Store:
 
     def versions(self, name: str) -> list[VersionPath]:
         """Published versions of `name`, oldest first."""
-        return [VersionPath(name, number, self.corpora / name / f"v{number}") for number in self.numbers(name)]
+        return [
+            VersionPath(name, number, self.corpora / name / f"v{number}") for number in self.numbers(name)
+        ]
 
     def version(self, spec: str) -> VersionPath:
         """Open `name` (its newest version) or `name@N`.
@@ -75,8 +77,16 @@ class Store:
         numbers = self.numbers(name) if NAME.fullmatch(name) else []
         if not numbers:
             known = self.names()
-            listed = f"There are: {', '.join(known)}." if known else "There are none yet: `gristmill build RECIPE` makes one."
-            raise NotFound(f'no corpus named "{name}" under {self.corpora}. {nearest(name, known)} {listed}'.replace("  ", " "))
+            listed = (
+                f"There are: {', '.join(known)}."
+                if known
+                else "There are none yet: `gristmill build RECIPE` makes one."
+            )
+            raise NotFound(
+                f'no corpus named "{name}" under {self.corpora}. {nearest(name, known)} {listed}'.replace(
+                    "  ", " "
+                )
+            )
         wanted = number.removeprefix("v") if number else str(numbers[-1])
         if not wanted.isdigit() or int(wanted) not in numbers:
             raise NotFound(f'{name} has no version "{number}"; it has {", ".join(map(str, numbers))}.')
@@ -88,8 +98,14 @@ class Store:
         numbers = sorted(int(path.name) for path in (self.runs / name).glob("*") if path.name.isdigit())
         if not NAME.fullmatch(name) or not numbers:
             known = sorted(path.name for path in self.runs.glob("*"))
-            listed = f"There are: {', '.join(known)}." if known else "There are none yet: `gristmill train RECIPE` makes one."
-            raise NotFound(f'no run named "{name}" under {self.runs}. {nearest(name, known)} {listed}'.replace("  ", " "))
+            listed = (
+                f"There are: {', '.join(known)}."
+                if known
+                else "There are none yet: `gristmill train RECIPE` makes one."
+            )
+            raise NotFound(
+                f'no run named "{name}" under {self.runs}. {nearest(name, known)} {listed}'.replace("  ", " ")
+            )
         wanted = number or str(numbers[-1])
         if not wanted.isdigit() or int(wanted) not in numbers:
             raise NotFound(f'{name} has no run "{number}"; it has {", ".join(map(str, numbers))}.')

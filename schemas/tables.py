@@ -126,6 +126,7 @@ H(doc_id, position); positions of a document count from 0 and leave none out."""
 
 GATHERED = pa.schema([
     *PAGES,
+    pa.field("path", pa.string()),
     pa.field("size", pa.int64(), nullable=False),
     pa.field("content", pa.large_binary()),
     pa.field("title", pa.string()),
@@ -133,34 +134,31 @@ GATHERED = pa.schema([
     pa.field("published", pa.string()),
     pa.field("group", pa.string()),
     pa.field("position", pa.int32()),
+    pa.field("fold", pa.bool_(), nullable=False),
     pa.field("metadata", pa.string()),
     pa.field("error", pa.string()),
     pa.field("detail", pa.string()),
+    pa.field("row_hash", pa.string(), nullable=False),
 ])
-"""What a scraper's `fetch` yields. `content` is null where `raw_path` holds the page's bytes and nothing else; `size` is
-their length. `group` names the thread or work the page belongs to, `position` its place there. A page that could not be had
-has `error` (a reason for `fates`) and no content_hash."""
+"""What gather makes of the pages a scraper yields. `content` is null where the file at `path` (absolute, no part of identity)
+holds the page's bytes and nothing else; `size` is their length. `group` names the thread or work the page belongs to, `position`
+its place there; with `fold` the pages of a group become one document. A page that could not be had has `error` (its reason in
+`fates`) and no content_hash. `row_hash` is of everything but path and content."""
 
-TEXTS = pa.schema([
-    pa.field("page_id", pa.string(), nullable=False),
-    pa.field("source", pa.string(), nullable=False),
-    pa.field("locator", pa.string(), nullable=False),
-    pa.field("url", pa.string()),
+EXTRACTED = pa.schema([
     pa.field("extract_key", pa.string(), nullable=False),
     pa.field("text", TEXT),
     pa.field("messages", MESSAGES),
     pa.field("title", pa.string()),
     pa.field("author", pa.string()),
     pa.field("published", pa.string()),
+    pa.field("url", pa.string()),
     pa.field("license", pa.string()),
-    pa.field("group", pa.string()),
-    pa.field("position", pa.int32()),
-    pa.field("metadata", pa.string()),
     pa.field("error", pa.string()),
     pa.field("detail", pa.string()),
-    pa.field("row_hash", pa.string(), nullable=False),
 ])
-"""What extraction makes of a page: a text, or an `error` that is its reason in `fates`."""
+"""What extraction makes of a page's bytes: a text, or an `error` that is its reason in `fates`. `extract_key` is
+H(content_hash, content_type): equal bytes are extracted once, whatever page they come from."""
 
 DRAFTS = pa.schema([
     pa.field("doc_id", pa.string(), nullable=False),
@@ -186,6 +184,12 @@ DRAFTS = pa.schema([
 """Documents as they are after cleaning and formatting. `content_hash` is of text and messages. `stage` (clean or format)
 and `reason` are set where a step refused the document; such a row goes to `rejects` and no further."""
 
+MERGED = pa.schema([
+    pa.field("page_id", pa.string(), nullable=False),
+    pa.field("doc_id", pa.string(), nullable=False),
+])
+"""Pages folded into a document that another page began."""
+
 SIGNATURES = pa.schema([
     pa.field("doc_id", pa.string(), nullable=False),
     pa.field("exact_hash", pa.string(), nullable=False),
@@ -193,6 +197,13 @@ SIGNATURES = pa.schema([
     pa.field("minhash", pa.list_(pa.uint32())),
 ])
 """`exact_hash` is of the normalised text; `minhash` is null where fuzzy dedup is off or the text is shorter than a shingle."""
+
+EDGES = pa.schema([
+    pa.field("doc_a", pa.string(), nullable=False),
+    pa.field("doc_b", pa.string(), nullable=False),
+    pa.field("similarity", pa.float64(), nullable=False),
+])
+"""Pairs of documents proven to be duplicates, whether kept or dropped; doc_a < doc_b, ascending."""
 
 VERDICTS = pa.schema([
     pa.field("doc_id", pa.string(), nullable=False),

@@ -23,7 +23,9 @@ class Cutter:
         """True when the row with this identity (hex) and size (bytes) is the last of its piece."""
         self.held += size
         lottery = int(identity[-13:], 16) / 16**13
-        ends = self.held >= LARGEST * self.target or (self.held >= SMALLEST * self.target and lottery < size / self.target)
+        ends = self.held >= LARGEST * self.target or (
+            self.held >= SMALLEST * self.target and lottery < size / self.target
+        )
         if ends:
             self.held = 0
         return ends

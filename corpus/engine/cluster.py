@@ -51,8 +51,10 @@ def run_cluster(phase: str, tasks: Sequence[Task], runtime: Runtime, work: Path)
     tasks_file = folder / "tasks.json"
     tasks_file.write_text(json.dumps([task.to_json() for task in tasks]), encoding="utf-8")
     before = {task.output: _stamp(task) for task in tasks}
-    run = _run_ray if runtime.executor == "ray" else _run_slurm
-    run(phase, str(tasks_file), tasks, runtime, folder)
+    if runtime.executor == "ray":
+        _run_ray(str(tasks_file), tasks, runtime, folder)
+    else:
+        _run_slurm(phase, str(tasks_file), tasks, runtime, folder)
     missing = [task for task in tasks if _stamp(task) == (before[task.output] if task.always else None)]
     if missing:
         raise TaskFailed(
@@ -66,12 +68,14 @@ def _stamp(task: Task) -> int | None:
     return path.stat().st_mtime_ns if path.exists() else None
 
 
-def _run_ray(phase: str, tasks_file: str, tasks: Sequence[Task], runtime: Runtime, folder: Path) -> None:
+def _run_ray(tasks_file: str, tasks: Sequence[Task], runtime: Runtime, folder: Path) -> None:
     try:
         import ray
         from datatrove.executor.ray import RayPipelineExecutor
     except ImportError:
-        raise MissingExtra("--executor ray needs the extra `ray`. Install it with: pip install 'gristmill[ray]'") from None
+        raise MissingExtra(
+            "--executor ray needs the extra `ray`. Install it with: pip install 'gristmill[ray]'"
+        ) from None
     if not ray.is_initialized():
         path = os.pathsep.join(entry for entry in sys.path if entry)
         ray.init(
@@ -114,11 +118,15 @@ def slurm_executor(phase: str, tasks_file: str, count: int, runtime: Runtime, fo
 def _run_slurm(phase: str, tasks_file: str, tasks: Sequence[Task], runtime: Runtime, folder: Path) -> None:
     """Submit an array job and wait: later phases need what this one makes."""
     if shutil.which("sbatch") is None:
-        raise UserError("--executor slurm needs `sbatch` on the PATH: run gristmill on a login node of the cluster, or use --executor local.")
+        raise UserError(
+            "--executor slurm needs `sbatch` on the PATH: run gristmill on a login node of the cluster, or use --executor local."
+        )
     executor = slurm_executor(phase, tasks_file, len(tasks), runtime, folder)
     executor.launch_job()
     while not all(task.done for task in tasks):
-        queued = subprocess.run(["squeue", "-h", "-j", str(executor.job_id)], capture_output=True, text=True, check=False)
+        queued = subprocess.run(
+            ["squeue", "-h", "-j", str(executor.job_id)], capture_output=True, text=True, check=False
+        )
         if queued.returncode != 0 or not queued.stdout.strip():
             return  # gone from the queue; run_cluster says which outputs are missing
         time.sleep(POLL_SECONDS)

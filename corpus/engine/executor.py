@@ -29,6 +29,8 @@ class Engine:
 
     runtime: Runtime
     progress: Progress
+    performed: dict[str, int] = field(default_factory=dict)
+    """Units of work really done, by phase."""
     _pool: ProcessPoolExecutor | None = field(default=None, repr=False)
 
     @property
@@ -42,6 +44,7 @@ class Engine:
         """
         todo = [task for task in tasks if not task.done]
         total = sum(task.weight for task in todo)
+        self.performed[phase] = self.performed.get(phase, 0) + total
         with self.progress.phase(phase), self.progress.meter(phase, total, unit) as meter:
             if not todo:
                 return 0
@@ -61,7 +64,9 @@ class Engine:
     def _run_pool(self, tasks: Sequence[Task], advance: object) -> None:
         assert callable(advance)
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.runtime.workers, mp_context=get_context("forkserver"), initializer=_watch_parent)
+            self._pool = ProcessPoolExecutor(
+                self.runtime.workers, mp_context=get_context("forkserver"), initializer=_watch_parent
+            )
         futures = {self._pool.submit(_named, task): task for task in tasks}
         try:
             for future in as_completed(futures):
@@ -69,7 +74,11 @@ class Engine:
                 advance(futures[future].weight)
         except BrokenProcessPool as error:
             self._pool = None
-            waiting = [Path(task.output).stem for future, task in futures.items() if not future.done() or future.exception()]
+            waiting = [
+                Path(task.output).stem
+                for future, task in futures.items()
+                if not future.done() or future.exception()
+            ]
             raise TaskFailed(
                 f"a worker process died (out of memory, or killed) with {len(waiting)} tasks of {tasks[0].call} open. "
                 "What was finished is kept: run the same command again, with fewer --workers if memory ran out."

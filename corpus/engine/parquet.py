@@ -45,11 +45,18 @@ def write_table(table: pa.Table, path: Path, *, row_group: int = ROW_GROUP) -> N
 def read_table(path: Path | str, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a file we wrote, checksums verified. Raises Corruption naming it."""
     try:
-        return pq.read_table(path, columns=list(columns) if columns else None, page_checksum_verification=True, partitioning=None)
+        return pq.read_table(
+            path,
+            columns=list(columns) if columns else None,
+            page_checksum_verification=True,
+            partitioning=None,
+        )
     except (pa.ArrowInvalid, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise Corruption(f"{path} cannot be read: {error}. If it lies under .gristmill/work, delete it and build again.") from error
+        raise Corruption(
+            f"{path} cannot be read: {error}. If it lies under .gristmill/work, delete it and build again."
+        ) from error
 
 
 def read_rows(refs: Sequence[tuple[str, Sequence[int]]], columns: Sequence[str] | None = None) -> pa.Table:

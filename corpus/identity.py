@@ -1,0 +1,56 @@
+"""A version's fingerprint: everything its bytes depend on, known as soon as the pages are gathered."""
+
+from __future__ import annotations
+
+import sys
+
+from plugins.contracts import Locates
+from plugins.registry import ResolvedRecipe, library_version, module_digest
+from schemas.fingerprint import fingerprint
+from schemas.manifest import SourceRecord, TokenizerRecord
+
+LIBRARIES = ("gristmill", "polars", "pyarrow", "numpy", "numba", "tokenizers", "duckdb")
+"""Distributions every build depends on; plugins add what they require."""
+
+
+def libraries(resolved: ResolvedRecipe) -> dict[str, str]:
+    """Versions of all distributions the result depends on, and of Python, whose Unicode tables cleaners use."""
+    specs = (*resolved.scrapers, resolved.extractor, *resolved.cleaners, *resolved.filters, resolved.format)
+    names = sorted({*LIBRARIES, *(name for spec in specs for name in type(spec.make()).requires)})
+    return {
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        **{name: library_version(name) for name in names},
+    }
+
+
+def version_fingerprint(
+    resolved: ResolvedRecipe, sources: tuple[SourceRecord, ...], tokenizer: TokenizerRecord
+) -> str:
+    """H(recipe without [train], sources as content, plugins, phases and kernels as code, tokenizer, libraries).
+
+    Where things lie is no part of it: not the `path` of a source, nor the name of the model the tokenizer came with.
+    """
+    recipe = resolved.recipe
+    return fingerprint({
+        "name": recipe.name,
+        "sources": [
+            [record.name, record.digest, spec.identity(without=Locates)]
+            for record, spec in zip(sources, resolved.scrapers, strict=True)
+        ],
+        "extract": [recipe.extract.cpu_seconds, recipe.extract.memory_mib, resolved.extractor.identity()],
+        "clean": [spec.identity() for spec in resolved.cleaners],
+        "filter": [spec.identity() for spec in resolved.filters],
+        "dedup": recipe.dedup.model_dump(mode="json"),
+        "split": recipe.split.model_dump(mode="json"),
+        "tokens": [
+            tokenizer.digest,
+            tokenizer.eos_token_id,
+            tokenizer.max_tokens,
+            resolved.format.identity(),
+        ],
+        "code": {
+            name: module_digest(name)
+            for name in ("corpus.phases", "corpus.engine.sandbox", "plugins.kernels", "schemas.tables")
+        },
+        "libraries": libraries(resolved),
+    })

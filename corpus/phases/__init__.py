@@ -1,0 +1,1 @@
+"""The fixed phases, in the order of `corpus.pipeline`."""

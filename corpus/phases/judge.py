@@ -1,0 +1,44 @@
+"""judge: scores → pass, or the first rule that failed, in recipe order. Thresholds only; nothing is read but scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import polars as pl
+
+from corpus.phases.annotate import FAILED
+from plugins.contracts import Filter
+from plugins.registry import PluginSpec
+
+
+def judge(scores: pl.DataFrame, filters: Sequence[PluginSpec]) -> pl.DataFrame:
+    """VERDICTS for every row of `scores`, in its order.
+
+    A score that is null fails its rule: what could not be measured is not known to be good.
+    """
+    reason = pl.lit(None, pl.String)
+    detail = pl.lit(None, pl.String)
+    for spec in reversed(filters):
+        plugin = cast(Filter, spec.make())
+        for rule in reversed(plugin.rules()):
+            fails = rule.fails.fill_null(value=True)
+            reason = pl.when(fails).then(pl.lit(f"{plugin.name}:{rule.reason}")).otherwise(reason)
+            detail = pl.when(fails).then(_detail(scores, rule.column, rule.bound)).otherwise(detail)
+        raised = pl.col(FAILED).str.starts_with(f"{plugin.name}\n").fill_null(value=False)
+        reason = pl.when(raised).then(pl.lit(f"{plugin.name}:failed")).otherwise(reason)
+        detail = (
+            pl
+            .when(raised)
+            .then(pl.col(FAILED).str.split("\n").list.slice(1).list.join(" "))
+            .otherwise(detail)
+        )
+    return scores.select("doc_id", reason.alias("reason"), detail.alias("detail"))
+
+
+def _detail(scores: pl.DataFrame, column: str, bound: str) -> pl.Expr:
+    """The score beside what it failed, such as "lang_score 0.42 < 0.65"."""
+    value = pl.col(column).round(4) if scores.schema[column].is_float() else pl.col(column)
+    return pl.concat_str(
+        pl.lit(column), value.cast(pl.String).fill_null("unknown"), pl.lit(bound), separator=" "
+    )

@@ -1,0 +1,116 @@
+"""tokenize, as tasks: the kept documents of each drafts file → their chunks. What a row is, `tokenize` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import polars as pl
+import pyarrow as pa
+from tokenizers import Tokenizer
+
+from corpus.engine.executor import Engine
+from corpus.engine.parquet import read_rows, read_table
+from corpus.engine.tasks import MAIN, Spec, Task, beside
+from corpus.phases.tokenize import REFUSALS, tokenize
+from plugins.contracts import Format
+from plugins.models import eos_token_id, tokenizer_digest, tokenizer_path
+from plugins.registry import PluginSpec, ResolvedRecipe
+from schemas.fingerprint import identify
+from schemas.manifest import TokenizerRecord
+
+CODE = (
+    "corpus.phases.tokenize",
+    "corpus.phases.tokenize_shards",
+    "corpus.phases.cuts",
+    "corpus.phases.alignment",
+)
+LIBRARIES = ("tokenizers",)
+
+
+@dataclass(frozen=True)
+class Chunked:
+    """The chunks of the kept documents."""
+
+    files: dict[str, str]
+    """Drafts file → the file of its documents' chunks (`tokenize.CUT`)."""
+    counts: pl.DataFrame
+    """doc_id, n_tokens, n_chunks."""
+    refusals: pl.DataFrame
+    """`tokenize.REFUSALS`."""
+    spec: str
+
+
+def tokenizer_record(model: Path, resolved: ResolvedRecipe) -> TokenizerRecord:
+    """Identify the tokenizer before anything is gathered, so that a missing one costs nobody any time."""
+    section = resolved.recipe.tokens
+    return TokenizerRecord(
+        model=section.model,
+        digest=tokenizer_digest(model),
+        eos_token_id=eos_token_id(model),
+        format=section.format.use,
+        max_tokens=section.max_tokens,
+    )
+
+
+def tokenize_all(
+    drafts: pl.DataFrame,
+    kept: pl.Series,
+    record: TokenizerRecord,
+    model: Path,
+    resolved: ResolvedRecipe,
+    engine: Engine,
+) -> Chunked:
+    """Cut every kept document to rows; `drafts` has doc_id, content_hash, file and row in document order."""
+    options = {
+        "tokenizer": record.digest,
+        "eos": record.eos_token_id,
+        "max_tokens": record.max_tokens,
+        "format": resolved.format.identity(),
+    }
+    spec = Spec("tokenize", options, CODE, LIBRARIES)
+    tasks, files = [], {}
+    mine = drafts.filter(pl.col("doc_id").is_in(kept.implode()))
+    for (file,), rows in mine.group_by("file", maintain_order=True):
+        output = spec.folder(engine.work) / f"{identify(*rows['doc_id'], *rows['content_hash'])}.parquet"
+        inputs: dict[str, Any] = {
+            "drafts": [(file, rows["row"].to_list())],
+            "form": resolved.format.to_json(),
+            "model": str(model),
+            "max_tokens": record.max_tokens,
+            "eos": record.eos_token_id,
+        }
+        tasks.append(Task("corpus.phases.tokenize_shards:tokenize_shard", inputs, str(output), rows.height))
+        files[str(file)] = str(output)
+    engine.run("tokenize", tasks, "documents")
+    counts = [_frame(read_table(path, ["doc_id", "n_tokens"])) for path in files.values()]
+    refusals = [_frame(read_table(beside(path, "refusals"))) for path in files.values()]
+    empty = pl.DataFrame(schema={"doc_id": pl.String, "n_tokens": pl.Int32})
+    totals = (
+        pl
+        .concat([empty, *counts])
+        .group_by("doc_id")
+        .agg(pl.col("n_tokens").cast(pl.Int64).sum(), n_chunks=pl.len().cast(pl.Int64))
+    )
+    return Chunked(files, totals, pl.concat([_frame(REFUSALS.empty_table()), *refusals]), spec.hash)
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    return cast(pl.DataFrame, pl.from_arrow(table))
+
+
+def tokenize_shard(
+    drafts: list[tuple[str, list[int]]], form: dict[str, Any], model: str, max_tokens: int, eos: int
+) -> dict[str, pa.Table]:
+    """The task: chunks, and the documents that became none."""
+    rows = read_rows(drafts, ["doc_id", "text", "messages"])
+    plugin = cast(Format, PluginSpec.from_json(form).make())
+    chunks, refusals = tokenize(rows, plugin, _tokenizer(model), max_tokens, eos)
+    return {MAIN: chunks, "refusals": refusals}
+
+
+@cache
+def _tokenizer(model: str) -> Tokenizer:
+    return Tokenizer.from_file(str(tokenizer_path(Path(model))))

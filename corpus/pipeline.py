@@ -1,0 +1,342 @@
+"""A build, from recipe to version: the phases in order."""
+
+from __future__ import annotations
+
+import fcntl
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import polars as pl
+import pyarrow as pa
+
+from corpus.engine.executor import Engine
+from corpus.engine.kernel_cache import keep_kernels_in, use_kernel_cache
+from corpus.engine.parquet import read_table
+from corpus.engine.progress import Progress
+from corpus.engine.tasks import beside
+from corpus.identity import libraries, version_fingerprint
+from corpus.phases.annotate import Annotated, annotate
+from corpus.phases.card import card
+from corpus.phases.clean import Drafts, clean
+from corpus.phases.dedup import Deduped, dedup
+from corpus.phases.extract import Extractions, extract
+from corpus.phases.fates import Outcomes, ledger
+from corpus.phases.gather import Gathered, gather
+from corpus.phases.judge import judge
+from corpus.phases.publish import Contents, file_records, leakage, place, stage
+from corpus.phases.split import Placed, split
+from corpus.phases.tokenize_shards import Chunked, tokenize_all, tokenizer_record
+from plugins.models import resolve
+from plugins.registry import ResolvedRecipe, load_recipe
+from schemas.errors import EmptyCorpus, StorageError, UserError
+from schemas.manifest import Manifest, PhaseRecord, SplitRecord, TokenizerRecord
+from schemas.runtime import Runtime
+from schemas.store import SPLITS, Store, VersionPath
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build came to."""
+
+    version: VersionPath
+    manifest: Manifest
+    seconds: dict[str, float]
+    performed: dict[str, int]
+    """Units of work really done, by phase; 0 where an earlier build's output was reused."""
+    new: bool
+    """False where the version already existed."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The line `build --json` ends with."""
+        counts = self.manifest.counts
+        return {
+            "version": self.version.spec,
+            "fingerprint": self.manifest.fingerprint,
+            **{name: counts[name] for name in ("pages", "documents", "chunks", "tokens")},
+            "path": str(self.version.path),
+            "new": self.new,
+            "performed": self.performed,
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+        }
+
+
+def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
+    """Build the next version of a recipe's corpus, or find that it already is.
+
+    Raises RecipeError and other UserErrors before any work where they can be known then; nothing published is ever touched.
+    """
+    runtime = runtime or Runtime()
+    resolved = load_recipe(recipe)
+    store = Store(runtime.root.absolute())
+    model = resolve(resolved.recipe.tokens.model, store.models, resolved.base)
+    tokenizer = tokenizer_record(model, resolved)
+    with _engine(resolved.recipe.name, store, runtime) as engine:
+        gathered = gather(resolved, engine)
+        fingerprint = version_fingerprint(resolved, gathered.sources, tokenizer)
+        if published := _find(store, resolved.recipe.name, fingerprint):
+            return Build(
+                published, published.manifest(), engine.progress.seconds, engine.performed, new=False
+            )
+        texts = extract(gathered.pages, resolved, engine)
+        drafts = clean(gathered.pages, texts, resolved, engine)
+        notes = annotate(drafts, resolved, engine)
+        with engine.progress.phase("judge"):
+            verdicts = judge(notes.scores, resolved.filters)
+        with engine.progress.phase("dedup"):
+            passed = _passed(notes, verdicts)
+            unique = dedup(_candidates(passed, notes), resolved.recipe.dedup, _reader(passed))
+        with engine.progress.phase("split"):
+            kept = passed.join(_frame(unique.duplicates), on="doc_id", how="anti")
+            placed = split(_splittable(passed, notes), kept["doc_id"], unique.edges, resolved.recipe.split)
+        chunks = tokenize_all(passed, _frame(placed.assignment)["doc_id"], tokenizer, model, resolved, engine)
+        with engine.progress.phase("publish"):
+            made = _Made(gathered, texts, drafts, notes, verdicts, unique, placed, chunks)
+            version = _publish(made, resolved, fingerprint, tokenizer, store)
+        return Build(version, version.manifest(), engine.progress.seconds, engine.performed, new=True)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What the phases left, on its way into a version."""
+
+    gathered: Gathered
+    texts: Extractions
+    drafts: Drafts
+    notes: Annotated
+    verdicts: pl.DataFrame
+    unique: Deduped
+    placed: Placed
+    chunks: Chunked
+
+    @property
+    def merged(self) -> pl.DataFrame:
+        return pl.concat([_frame(read_table(beside(path, "merged"))) for path in self.drafts.files])
+
+
+def _passed(notes: Annotated, verdicts: pl.DataFrame) -> pl.DataFrame:
+    """The drafts that cleaning and every filter let through, in document order."""
+    good = verdicts.filter(pl.col("reason").is_null())
+    passed = notes.drafts.join(good.select("doc_id"), on="doc_id", how="semi", maintain_order="left")
+    if passed.height == 0:
+        worst = verdicts["reason"].value_counts(sort=True).head(3)
+        reasons = ", ".join(
+            f"{row['reason']} ({row['count']})" for row in worst.iter_rows(named=True) if row["reason"]
+        )
+        raise EmptyCorpus(
+            f"no document is left of {notes.drafts.height} after cleaning and filtering"
+            + (
+                f"; most failed {reasons}. Move those thresholds."
+                if reasons
+                else ". Check what the sources hold."
+            )
+        )
+    return passed
+
+
+def _candidates(passed: pl.DataFrame, notes: Annotated) -> pa.Table:
+    return passed.join(notes.signatures, on="doc_id", how="left", maintain_order="left").to_arrow()
+
+
+def _splittable(passed: pl.DataFrame, notes: Annotated) -> pa.Table:
+    """The columns a recipe may group by: those of `documents` that are known now."""
+    languages = notes.scores.select(
+        "doc_id", *(name for name in ("lang", "lang_score") if name in notes.scores.columns)
+    )
+    known = passed.drop("locator", "file", "row", "stage", "reason", "detail")
+    return known.join(languages, on="doc_id", how="left", maintain_order="left").to_arrow()
+
+
+def _reader(passed: pl.DataFrame) -> Any:
+    """Streams (doc_id, text) of chosen documents, a drafts file at a time."""
+
+    def read(doc_ids: Sequence[str]) -> Iterator[pa.Table]:
+        wanted = passed.filter(pl.col("doc_id").is_in(pl.Series(doc_ids, dtype=pl.String).implode()))
+        for (file,), rows in wanted.group_by("file", maintain_order=True):
+            yield read_table(str(file), ["doc_id", "text"]).take(rows["row"].to_arrow())
+
+    return read
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    return cast(pl.DataFrame, pl.from_arrow(table))
+
+
+def _publish(
+    made: _Made,
+    resolved: ResolvedRecipe,
+    fingerprint: str,
+    tokenizer: TokenizerRecord,
+    store: Store,
+) -> VersionPath:
+    """Settle the ledger, write the tables, measure leakage, and put the version in place."""
+    name = resolved.recipe.name
+    fates = _fates(made)
+    kept = fates.filter(pl.col("stage") == "kept").select("doc_id")
+    if kept.height == 0:
+        raise EmptyCorpus(
+            f"no document of {made.notes.drafts.height} is left to publish. `gristmill build` said above where they went."
+        )
+    assignment = _frame(made.placed.assignment).join(kept, on="doc_id", how="semi", maintain_order="left")
+    counted = assignment.group_by("group_id").agg(n_documents=pl.len().cast(pl.Int64))
+    groups = (
+        _frame(made.placed.groups)
+        .drop("n_documents")
+        .join(counted, on="group_id", how="inner")
+        .sort("group_id")
+    )
+    contents = Contents(
+        pages=made.gathered.pages,
+        fates=fates,
+        scores=made.notes.scores.drop("failed"),
+        duplicates=_frame(made.unique.duplicates).sort("doc_id"),
+        groups=groups,
+        assignment=assignment,
+        tokens=made.chunks.counts.select("doc_id", "n_tokens"),
+        drafts=made.drafts.files,
+        chunks=made.chunks.files,
+    )
+    folder = store.work / "publish" / name
+    stage(contents, folder)
+    certificate = leakage(folder, resolved.recipe.split.leakage_bound)
+    splits = _splits(assignment, made.chunks.counts, resolved)
+    number = max(store.numbers(name), default=0) + 1
+    licenses = sorted(made.gathered.pages["license"].drop_nulls().unique().to_list())
+    (folder / "README.md").write_text(
+        card(name, number, folder, splits, certificate, licenses), encoding="utf-8"
+    )
+    manifest = Manifest(
+        name=name,
+        version=number,
+        fingerprint=fingerprint,
+        recipe=resolved.corpus_sections(),
+        sections=resolved.sections,
+        sources=made.gathered.sources,
+        phases=_phases(made, fates),
+        splits=splits,
+        leakage=certificate,
+        tokenizer=tokenizer,
+        timeouts=made.texts.timeouts,
+        libraries=libraries(resolved),
+        files=file_records(folder),
+        counts={
+            "pages": made.gathered.pages.height,
+            "documents": kept.height,
+            "rejects": made.notes.drafts.height - kept.height,
+            "chunks": sum(record.chunks for record in splits.values()),
+            "tokens": sum(record.tokens for record in splits.values()),
+        },
+    )
+    return place(manifest, folder, store)
+
+
+def _fates(made: _Made) -> pl.DataFrame:
+    return ledger(
+        Outcomes(
+            pages=made.gathered.pages,
+            extractions=made.texts.places,
+            merged=made.merged,
+            drafts=made.notes.drafts,
+            verdicts=made.verdicts,
+            duplicates=_frame(made.unique.duplicates),
+            purged=_frame(made.placed.purged),
+            refusals=made.chunks.refusals,
+        )
+    )
+
+
+def _splits(
+    assignment: pl.DataFrame, counts: pl.DataFrame, resolved: ResolvedRecipe
+) -> dict[str, SplitRecord]:
+    """Targets beside what came of them."""
+    section = resolved.recipe.split
+    targets = {"train": 1 - section.val - section.test, "val": section.val, "test": section.test}
+    whole = assignment.join(counts, on="doc_id", how="left")
+    records = {}
+    for name in SPLITS:
+        rows = whole.filter(pl.col("split") == name)
+        records[name] = SplitRecord(
+            target=round(targets[name], 6),
+            groups=rows["group_id"].n_unique(),
+            documents=rows.height,
+            chunks=int(rows["n_chunks"].sum()),
+            tokens=int(rows["n_tokens"].sum()),
+        )
+    return records
+
+
+def _phases(made: _Made, fates: pl.DataFrame) -> tuple[PhaseRecord, ...]:
+    """Rows in and out of every phase: the same for a build that reused everything and one that reused nothing."""
+    lost = dict(fates.group_by("stage").len().iter_rows())
+    pages, drafts = made.gathered.pages.height, made.notes.drafts.height
+    passed = made.verdicts["reason"].null_count()
+    unique = passed - made.unique.duplicates.num_rows
+    kept = lost.get("kept", 0)
+    extraction = ",".join(sorted(set(made.texts.specs.values())))
+    rows = (
+        ("gather", "", pages, pages - lost.get("gather", 0)),
+        (
+            "extract",
+            extraction,
+            pages - lost.get("gather", 0),
+            pages - lost.get("gather", 0) - lost.get("extract", 0),
+        ),
+        ("clean", "", drafts + lost.get("merged", 0), drafts - lost.get("clean", 0) - lost.get("format", 0)),
+        ("annotate", made.notes.specs["scores"], made.verdicts.height, made.verdicts.height),
+        ("judge", "", made.verdicts.height, passed),
+        ("dedup", made.notes.specs["signatures"], passed, unique),
+        ("split", "", unique, unique - lost.get("split", 0)),
+        ("tokenize", made.chunks.spec, unique - lost.get("split", 0), kept),
+    )
+    return tuple(
+        PhaseRecord(name=name, spec=spec, counts={"in": before, "out": after})
+        for name, spec, before, after in rows
+    )
+
+
+def _find(store: Store, name: str, fingerprint: str) -> VersionPath | None:
+    """The newest version with this fingerprint."""
+    return next(
+        (
+            version
+            for version in reversed(store.versions(name))
+            if version.manifest().fingerprint == fingerprint
+        ),
+        None,
+    )
+
+
+@contextmanager
+def _engine(name: str, store: Store, runtime: Runtime) -> Iterator[Engine]:
+    """The build's means. One build of a name at a time: a second would race it for the next version number."""
+    _writable(store)
+    keep_kernels_in(store.cache)
+    use_kernel_cache()
+    engine = Engine(runtime, Progress(runtime.quiet))
+    with (store.work / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f'another build of "{name}" is running under {store.root}. Wait for it, or choose another --root.'
+            ) from None
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+
+def _writable(store: Store) -> None:
+    """Fail before any work where the root cannot be written."""
+    try:
+        for folder in (store.work, store.corpora):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except OSError as error:
+        raise StorageError(
+            f"{store.root} cannot be written: {error.strerror}. Versions and work lie there; choose another folder with --root."
+        ) from error

@@ -1,0 +1,265 @@
+"""SQL over a version: DuckDB views on its Parquet files, in memory, read only.
+
+A statement may come from anybody (a page's title pasted into a WHERE, a colleague's snippet), so two locks are on. The parser
+lets only SELECT and EXPLAIN of a SELECT through: `EXPLAIN ANALYZE COPY …` is an EXPLAIN too, and runs its COPY. And DuckDB itself may
+open nothing but the version's files, load no extension, see no Python variable, and change no setting back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+
+from schemas.errors import UserError, nearest
+from schemas.runtime import available_cores
+from schemas.store import VersionPath
+from schemas.tables import PUBLISHED
+
+TABLES = ("pages", "documents", "rejects", "fates", "scores", "duplicates", "groups", "edits", "chunks")
+"""Every table of a version (DESIGN section 4)."""
+
+WITHOUT_FILES = {**PUBLISHED, "scores": pa.schema([pa.field("doc_id", pa.string(), nullable=False)])}
+
+Format = Literal["table", "csv", "json"]
+
+ROWS_SHOWN = 50
+"""Rows of a table on the terminal; csv and json have all."""
+NARROWEST = 12
+"""Characters a column of a table keeps, if it needs as many; columns that would get fewer are named below it instead."""
+
+EXPLAIN = re.compile(
+    r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*explain\b\s*(?:analyze\b|analyse\b)?\s*(?:\([^()]*\))?", re.IGNORECASE | re.DOTALL
+)
+UNKNOWN_TABLE = re.compile(r"Table with name (\S+) does not exist")
+UNKNOWN_COLUMN = re.compile(r'(?:Referenced column|column named) "([^"]+)"')
+
+_spills = itertools.count()
+
+
+def connect(*versions: VersionPath, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """A locked in-memory connection with a view for every table of the newest-named, that is the last, of `versions`.
+
+    With several, the tables of each also stand in a schema of its name: `"hearthside@1".documents`. A table without files
+    still has a typed view. `threads` defaults to the cores of this process; memory to DuckDB's 80 % of what the machine or
+    container has, beyond which it spills to the system's temporary folder.
+    """
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": threads or available_cores(),
+            "temp_directory": str(Path(tempfile.gettempdir()) / f"gristmill-sql-{os.getpid()}-{next(_spills)}"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+        },
+    )
+    allowed: list[str] = []
+    for version in versions:
+        schemas = ["main"] if version is versions[-1] else []
+        schemas += [version.spec] if len(versions) > 1 else []
+        for schema in schemas:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(schema)}")
+            for table in TABLES:
+                files = [str(path.absolute()) for path in version.files(table)]
+                _define(connection, f"{_name(schema)}.{table}", table, files)
+                allowed += files
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET allowed_paths = {_texts(sorted(set(allowed)))}")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def query(version: VersionPath, sql: str) -> pl.DataFrame:
+    """The answer to one SELECT (or EXPLAIN of one) over the tables of `version`.
+
+    Sums of whole numbers come back as whole numbers. Raises UserError, with DuckDB's words and the nearest name, for anything
+    else and for what DuckDB refuses.
+    """
+    connection = connect(version)
+    try:
+        return ask(connection, sql)
+    finally:
+        connection.close()
+
+
+def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
+    """`query`, on a connection that `connect` made."""
+    try:
+        statement = _only_statement(connection, sql)
+        if statement.type == duckdb.StatementType.EXPLAIN:
+            keys, plans = zip(*connection.execute(statement).fetchall(), strict=True)
+            return pl.DataFrame({"explain_key": keys, "explain_value": plans})
+        return _frame(connection.sql(statement.query).to_arrow_table())
+    except duckdb.Error as error:
+        raise UserError(_explained(connection, error)) from None
+
+
+def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    """The one statement of `sql`, if it only reads."""
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise UserError(f"that is {len(statements)} statements; ask one at a time, such as: select count(*) from documents")
+    statement = statements[0]
+    inner = statement
+    if statement.type == duckdb.StatementType.EXPLAIN:
+        head = EXPLAIN.match(statement.query)
+        explained = connection.extract_statements(statement.query[head.end() :]) if head else []
+        inner = explained[0] if len(explained) == 1 else statement
+    if inner.type != duckdb.StatementType.SELECT:
+        kind = inner.type.name.replace("_", " ")
+        raise UserError(
+            f"{kind} is not allowed: a published version never changes, so only SELECT (and EXPLAIN of it) may run. "
+            "To write an answer to a file: gristmill sql NAME \"select …\" --format csv > answer.csv"
+        )
+    return statement
+
+
+def _define(connection: duckdb.DuckDBPyConnection, target: str, table: str, files: Sequence[str]) -> None:
+    if files:
+        source = f"read_parquet({_texts(files)}, hive_partitioning = false)"
+        connection.execute(f"CREATE VIEW {target} AS SELECT * FROM {source}")
+        return
+    connection.register("nothing", WITHOUT_FILES[table].empty_table())
+    connection.execute(f"CREATE TABLE {target} AS SELECT * FROM nothing")
+    connection.unregister("nothing")
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    """Arrow to polars; DuckDB sums whole numbers as DECIMAL(38, 0), which nobody wants to see as 42.0."""
+    try:
+        frame = cast(pl.DataFrame, pl.from_arrow(table))
+    except (pl.exceptions.PolarsError, pa.ArrowException) as error:
+        types = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+        raise UserError(f"the answer has a type that cannot be shown ({types}): {error}. Cast it: select column::varchar") from None
+    whole = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Decimal) and kind.scale == 0]
+    limit = 2**63
+    fitting = [name for name in whole if all(-limit <= edge < limit for edge in (frame[name].min(), frame[name].max()) if edge is not None)]  # type: ignore[operator]
+    return frame.with_columns(pl.col(fitting).cast(pl.Int64))
+
+
+def _explained(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:
+    """DuckDB's message, and the nearest table or column of ours: its own guess ranges over system tables."""
+    message = str(error).strip()
+    if isinstance(error, duckdb.PermissionException):
+        return f"{message}\nSQL here reads the tables of the version ({', '.join(TABLES)}) and nothing else."
+    if found := UNKNOWN_TABLE.search(message):
+        message = message.replace("\nDid you mean", "\nDuckDB's guess:") if nearest(found[1], TABLES) else message
+        return f"{message}\n{nearest(found[1], TABLES)} The tables are: {', '.join(TABLES)}.".replace("\n ", "\n")
+    if found := UNKNOWN_COLUMN.search(message):
+        columns = connection.execute("SELECT DISTINCT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'main'").fetchall()
+        near = nearest(found[1], sorted({column for _, column in columns}))
+        owners = sorted(table for table, column in columns if f'"{column}"' in near)
+        return f"{message}\n{near} It is a column of {', '.join(owners)}." if owners else f"{message}\n`describe TABLE` lists a table's columns."
+    return message
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _texts(values: Sequence[str]) -> str:
+    return "[" + ", ".join("'" + value.replace("'", "''") + "'" for value in values) + "]"
+
+
+# ------------------------------------------------------------------------------------------------ answers
+
+
+def render(frame: pl.DataFrame, form: Format = "table", *, width: int | None = None) -> str:
+    """The answer as text, ending in a newline.
+
+    `table`: for eyes; at most ROWS_SHOWN rows, cells cut to fit `width` columns of the terminal, control characters made
+    visible (a page's text may hold escape sequences). `csv`: everything, nested values as JSON. `json`: a list of objects.
+    """
+    if form == "csv":
+        return frame.select(_flat(column) for column in frame.iter_columns()).write_csv()
+    if form == "json":
+        return json.dumps([_plain(row) for row in frame.iter_rows(named=True)], ensure_ascii=False, default=_plain) + "\n"
+    return _as_table(frame, width or shutil.get_terminal_size((120, 24)).columns)
+
+
+def _flat(column: pl.Series) -> pl.Series:
+    if not (column.dtype.is_nested() or column.dtype == pl.Binary):
+        return column
+    flat = [None if value is None else json.dumps(_plain(value), ensure_ascii=False, default=_plain) for value in column.to_list()]
+    return pl.Series(column.name, flat, pl.String)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can say: NaN as null, bytes as hex, dates as ISO 8601."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _as_table(frame: pl.DataFrame, width: int) -> str:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = {column.name: [_cell(value, width) for value in column.head(ROWS_SHOWN).to_list()] for column in frame.iter_columns()}
+    shown = _fitting({name: max([len(_cell(name, width)), *map(len, values)]) for name, values in cells.items()}, width)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", collapse_padding=False)
+    for name in shown:
+        numeric = frame.schema[name].is_numeric()
+        table.add_column(Text(_cell(name, width)), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis")
+    for row in zip(*(cells[name] for name in shown), strict=True):
+        table.add_row(*map(Text, row))
+    console = Console(width=width, file=None, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(table)
+    notes = []
+    if frame.height > ROWS_SHOWN:
+        notes.append(f"{ROWS_SHOWN} of {frame.height:,} rows; --format csv prints them all")
+    if hidden := [name for name in frame.columns if name not in shown]:
+        notes.append(f"{len(hidden)} more columns: {', '.join(_cell(name, width) for name in hidden)}")
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    return "\n".join([*lines, *(f"({note})" for note in notes)]) + "\n"
+
+
+def _fitting(natural: dict[str, int], width: int) -> list[str]:
+    """As many leading columns as can each have NARROWEST characters, or all they need; one at least."""
+    shown: list[str] = []
+    used = 0
+    for name, need in natural.items():
+        used += min(need, NARROWEST) + 2
+        if shown and used - 2 > width:
+            break
+        shown.append(name)
+    return shown
+
+
+def _cell(value: Any, width: int) -> str:
+    """One line of at most `width` characters."""
+    if value is None:
+        return "null"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, (list, dict)):
+        text = json.dumps(_plain(value[:width] if isinstance(value, list) else value), ensure_ascii=False, default=_plain)
+    else:
+        text = str(_plain(value))
+    cut = " ".join(text[: 4 * width].split()) if text[: 4 * width].strip() else text[: 4 * width]
+    visible = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in cut[: width + 1])
+    return visible if len(visible) <= width and len(text) <= 4 * width else visible[: width - 1] + "…"

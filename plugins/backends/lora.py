@@ -1,0 +1,78 @@
+"""What both backends share: which layers get an adapter, how it starts, and what numbers it is computed in."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from schemas.errors import UserError, nearest
+from schemas.recipe import Lora, Train
+
+
+def device_of(name: str) -> str:
+    """`auto` as a torch device: the first GPU, Apple's, else the CPU.
+
+    Raises UserError where a named device is not there.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.partition(":")[0]
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(kind, False):
+        have = ", ".join(key for key, is_there in there.items() if is_there)
+        raise UserError(f'there is no device "{name}" here; there is: {have}. Type --device auto to take the best of them.')
+    return name
+
+
+def precision_of(train: Train, device: str) -> str:
+    """The numbers of the base's weights and of the forward pass: float32, bfloat16 or float16."""
+    import torch
+
+    if train.precision != "auto":
+        return train.precision
+    return "bfloat16" if device.startswith("cuda") and torch.cuda.is_bf16_supported() else "float32"
+
+
+def target_layers(model: Any, lora: Lora) -> list[str]:
+    """The names of the layers that get an adapter: every linear one but the output head, or those the recipe names.
+
+    PEFT's own "all-linear" says the same; it is spelt out because unsloth wants names. Raises UserError for a name
+    the model does not have.
+    """
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    head = model.get_output_embeddings()
+    linear = sorted({
+        name.rpartition(".")[2] for name, layer in model.named_modules() if isinstance(layer, (nn.Linear, Conv1D)) and layer is not head
+    })
+    if lora.targets == "all-linear":
+        return linear
+    wanted = [lora.targets] if isinstance(lora.targets, str) else list(lora.targets)
+    for name in wanted:
+        if name not in linear:
+            raise UserError(
+                f'train.lora.targets names "{name}", which is not a linear layer of {type(model).__name__}. '
+                f'{nearest(name, linear)} It has: {", ".join(linear)}; or write "all-linear".'
+            )
+    return wanted
+
+
+def start_adapter(model: Any, seed: int) -> None:
+    """Set a fresh LoRA to its start: A uniform within 1 / sqrt(inputs), as PEFT does it, B zero (Hu et al. 2021, 4.1).
+
+    Drawn on the CPU, layer by layer in order of name, from `seed` alone: so that every backend and device starts alike,
+    whatever drew random numbers before.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    for name, weight in sorted(model.named_parameters()):
+        if ".lora_A." in name:
+            bound = 1 / math.sqrt(weight.shape[1])
+            values = torch.empty(weight.shape).uniform_(-bound, bound, generator=generator)
+            weight.data.copy_(values)
+        elif ".lora_B." in name:
+            weight.data.zero_()

@@ -1,0 +1,224 @@
+"""Dedup as DESIGN section 3 states it: exact first, then proven near-duplicates, in survivor order."""
+
+import random
+
+import pyarrow as pa
+import pytest
+from corpus.phases import dedup_fuzzy
+from corpus.phases.dedup import dedup, survivor_order
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plugins.kernels.signatures import exact_hashes, sign
+from plugins.kernels.words import shingles
+from schemas.errors import LedgerError
+from schemas.recipe import Dedup, Fuzzy
+from schemas.tables import DUPLICATES, EDGES
+
+SURE = Fuzzy(threshold=0.5, ngram=1, permutations=1024, recall=1 - 1e-15)
+"""LSH of 512 bands of 2 rows or finer: no pair at the threshold escapes in practice, so that a brute-force oracle applies."""
+
+
+def candidates(texts, fuzzy=None, **columns):
+    """A table of candidates for {doc_id: text}, as annotate and clean make it."""
+    column = pa.array(texts.values(), pa.large_string())
+    fuzzy = fuzzy or Fuzzy()
+    signed = sign(column, fuzzy.ngram, fuzzy.permutations)
+    fixed = {
+        "doc_id": pa.array(texts, pa.string()),
+        "exact_hash": exact_hashes(column),
+        "n_shingles": signed["n_shingles"],
+        "minhash": signed["minhash"],
+        "n_chars": pa.array([len(text) for text in texts.values()], pa.int64()),
+        "url": pa.nulls(len(texts), pa.string()),
+    }
+    return pa.table({**fixed, **columns})
+
+
+def reader(texts, rows=3):
+    """Streams texts in small tables, not in the order asked for."""
+
+    def read(doc_ids):
+        ids = sorted(doc_ids, reverse=True)
+        for start in range(0, len(ids), rows):
+            part = ids[start : start + rows]
+            yield pa.table({"doc_id": part, "text": pa.array([texts[doc_id] for doc_id in part], pa.large_string())})
+
+    return read
+
+
+def find(texts, options=None, **columns):
+    options = options or Dedup()
+    return dedup(candidates(texts, options.fuzzy, **columns), options, reader(texts))
+
+
+def true_similarity(one, other, ngram=5):
+    a, b = (set(found.tolist()) for found in shingles(pa.array([one, other]), ngram))
+    return len(a & b) / len(a | b)
+
+
+def rows(found):
+    return {row["doc_id"]: (row["survivor_id"], row["similarity"], row["method"]) for row in found.duplicates.to_pylist()}
+
+
+PROSE = "the innkeeper looks up from her ledger and says that no room is free tonight because of the fair in town "
+LONG = PROSE + "and that the stable may do for anyone who does not mind the horses or the cold of an early spring"
+
+
+def test_equal_texts_point_at_the_first_in_survivor_order():
+    found = find({"a": "One text.", "b": "One  text.\n", "c": "Another."}, Dedup(survivor=("-n_chars",)))
+    assert rows(found) == {"a": ("b", 1.0, "exact")}
+    assert found.edges.to_pylist() == [{"doc_a": "a", "doc_b": "b", "similarity": 1.0}]
+
+
+def test_near_texts_name_their_true_similarity():
+    texts = {"a": LONG, "b": LONG + " indeed", "c": "something else altogether with words of its own"}
+    assert rows(find(texts)) == {"a": ("b", true_similarity(LONG, LONG + " indeed"), "fuzzy")}
+
+
+def test_copies_of_a_dropped_document_point_at_the_one_finally_kept():
+    texts = {"a": LONG, "copy": LONG.replace(" ", "  ", 1), "kept": LONG + " and the rain in winter"}
+    found = find(texts, Dedup(fuzzy=Fuzzy(threshold=0.7)))
+    similarity = true_similarity(texts["a"], texts["kept"])
+    assert rows(found) == {"a": ("kept", similarity, "fuzzy"), "copy": ("kept", similarity, "fuzzy")}
+    assert {(row["doc_a"], row["doc_b"]) for row in found.edges.to_pylist()} == {("a", "copy"), ("copy", "kept")}
+
+
+def test_exact_can_be_turned_off_and_so_can_fuzzy():
+    texts = {"a": LONG, "b": LONG, "c": LONG + " indeed"}
+    assert rows(find(texts, Dedup(fuzzy=None, survivor=("doc_id",)))) == {"b": ("a", 1.0, "exact")}
+    only_fuzzy = rows(find(texts, Dedup(exact=False)))
+    assert {doc_id: method for doc_id, (_, _, method) in only_fuzzy.items()} == {"a": "fuzzy", "b": "fuzzy"}
+    assert find(texts, Dedup(exact=False, fuzzy=None)).duplicates.num_rows == 0
+
+
+def test_texts_without_words_are_duplicates_only_when_equal():
+    assert rows(find({"a": "***", "b": "***", "c": "---"}, Dedup(survivor=("doc_id",)))) == {"b": ("a", 1.0, "exact")}
+
+
+def test_nothing_to_compare_gives_empty_tables_of_the_right_schema():
+    found = find({})
+    assert (found.duplicates.schema, found.edges.schema) == (DUPLICATES, EDGES)
+    assert found.counts["documents"] == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (("-n_chars",), "cabd"),
+        (("n_chars",), "abcd"),
+        (("url",), "bacd"),
+        (("-url", "-doc_id"), "abdc"),
+        (("-doc_id", "doc_id"), "dcba"),
+        ((), "abcd"),
+    ],
+)
+def test_survivor_order_puts_nulls_last_and_breaks_ties_by_id(keys, expected):
+    table = pa.table({"doc_id": list("dcba"), "n_chars": [None, 9, 5, 5], "url": [None, None, "a", "b"]})
+    assert "".join(table["doc_id"].take(survivor_order(table, keys)).to_pylist()) == expected
+
+
+def chain(length):
+    """Texts of 200 shingles, each .85 like the next: 184 shared of 216."""
+    words = [f"w{number}" for number in range(16 * length + 204)]
+    return {f"{index:03}": " ".join(words[16 * index : 16 * index + 204]) for index in range(length)}
+
+
+def test_a_chain_of_200_keeps_about_half_and_every_dropped_one_is_like_its_survivor():
+    texts = chain(200)
+    assert true_similarity(texts["000"], texts["001"]) == pytest.approx(0.85, abs=0.005)
+    found = find(texts)
+    dropped = rows(found)
+    assert 90 <= len(texts) - len(dropped) <= 110
+    for doc_id, (survivor, similarity, _) in dropped.items():
+        assert survivor not in dropped
+        assert similarity == true_similarity(texts[doc_id], texts[survivor]) >= 0.8
+    assert found.edges.num_rows == 199  # the whole chain hangs together, whatever was dropped
+
+
+TEXTS = st.lists(st.lists(st.sampled_from("abcdefghij"), min_size=0, max_size=9).map(" ".join), max_size=14)
+
+
+@given(TEXTS, st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_the_order_of_rows_and_of_texts_changes_nothing(texts, rng):
+    named = {f"{index:02}": text for index, text in enumerate(texts)}
+    shuffled = dict(rng.sample(sorted(named.items()), len(named)))
+    options = Dedup(fuzzy=SURE)
+    one, other = find(named, options), find(shuffled, options)
+    assert one == other
+
+
+@given(TEXTS)
+@settings(max_examples=40)
+def test_duplicates_are_those_of_the_definition(texts):
+    """A brute-force oracle: every pair compared, no signatures."""
+    named = {f"{index:02}": text for index, text in enumerate(texts)}
+    order = sorted(named, key=lambda doc_id: (-len(named[doc_id]), doc_id))
+    kept, expected = [], {}
+    sets = {doc_id: set(text.split()) for doc_id, text in named.items()}
+    for doc_id in order:
+        equal = [other for other in order[: order.index(doc_id)] if named[other] == named[doc_id]]
+        if equal:
+            survivor, similarity, _ = expected.get(equal[0], (equal[0], 1.0, ""))
+            expected[doc_id] = survivor, similarity, "exact" if survivor == equal[0] else "fuzzy"
+            continue
+        near = [(len(sets[doc_id] & sets[other]) / len(sets[doc_id] | sets[other] or {1}), other) for other in kept]
+        near = [pair for pair in near if pair[0] >= SURE.threshold]
+        if near:
+            similarity, survivor = max(near, key=lambda pair: (pair[0], -order.index(pair[1])))
+            expected[doc_id] = survivor, similarity, "fuzzy"
+        else:
+            kept.append(doc_id)
+    assert rows(find(named, Dedup(fuzzy=SURE))) == expected
+
+
+def test_batches_of_neighbourhoods_give_what_one_batch_gives(monkeypatch):
+    texts = {f"{name}{key}": f"{name} {name}{name} " + text for name in "pqr" for key, text in chain(12).items()}
+    whole = find(texts)
+    asked = []
+
+    def read(doc_ids):
+        asked.append(len(doc_ids))
+        return reader(texts)(doc_ids)
+
+    monkeypatch.setattr(dedup_fuzzy, "BATCH_SHINGLES", 12 * 210)
+    assert dedup(candidates(texts), Dedup(), read) == whole
+    assert len(asked) > 1
+
+
+def template(count, own):
+    """Pages of one template: 150 words in common, `own` words of their own."""
+    rng = random.Random(5)
+    frame = " ".join(f"frame{number}" for number in range(150))
+    return {f"{page:05}": frame + " " + " ".join(f"x{rng.randrange(10**9)}" for _ in range(own)) for page in range(count)}
+
+
+def test_a_hot_bucket_of_pages_alike_is_one_document():
+    found = find(template(5000, own=8))
+    assert found.counts["fuzzy"] == 4999
+    assert found.counts["compared_pairs"] < 3 * 5000
+
+
+def test_a_hot_bucket_of_pages_that_only_share_a_template_costs_linear_work():
+    """Signatures propose these pages to each other, their texts tell them apart (Jaccard .56)."""
+    found = find(template(5000, own=60))
+    assert found.counts["fuzzy"] == 0
+    assert found.counts["capped_buckets"] > 0
+    bands, _ = Fuzzy().shape
+    assert found.counts["compared_pairs"] <= 5000 * dedup_fuzzy.CAP * bands
+
+
+def test_a_text_that_is_missing_or_not_the_one_signed_stops_the_build():
+    texts = {"a": LONG, "b": LONG + " indeed"}
+    table = candidates(texts)
+    with pytest.raises(LedgerError, match="no text, a among"):
+        dedup(table, Dedup(), lambda doc_ids: reader(texts)([doc_id for doc_id in doc_ids if doc_id != "a"]))
+    with pytest.raises(LedgerError, match="document a has .* shingles"):
+        dedup(table, Dedup(), reader({**texts, "a": "changed since"}))
+
+
+def test_signatures_too_short_for_the_threshold_are_refused():
+    texts = {"a": LONG, "b": LONG}
+    table = candidates(texts, Fuzzy(permutations=16))
+    with pytest.raises(ValueError, match="signatures have 16 values"):
+        dedup(table, Dedup(exact=False), reader(texts))

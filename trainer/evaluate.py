@@ -1,0 +1,98 @@
+"""`gristmill eval`: base against tuned on the sealed test split, each opening counted in the run's record (law 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import MissingExtra, UserError
+from schemas.recipe import Train
+from trainer import packing, runs
+from trainer.data import check_lengths, read_rows
+from trainer.measure import Measure, measure
+from trainer.packing import Collator
+from trainer.record import Opening, RunRecord, find_base, find_corpus, write_record
+from trainer.runs import Run
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the test split says."""
+
+    run: str
+    corpus: str
+    base: Measure
+    tuned: Measure
+    opening: int
+    """How often this run's test split has been opened, this time counted."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, perplexities included."""
+        values = asdict(self)
+        for name, found in (("base", self.base), ("tuned", self.tuned)):
+            values[name]["perplexity"] = found.perplexity
+        return values
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield f"{self.run} on the test split of {self.corpus}: {self.tuned.tokens:,} tokens, opening {self.opening} of it"
+        yield f"{'':8}{'loss':>10}{'perplexity':>14}{'accuracy':>12}"
+        for name, found in (("base", self.base), ("tuned", self.tuned)):
+            yield f"{name:8}{found.loss:>10.4f}{found.perplexity:>14.2f}{found.accuracy:>12.1%}"
+
+
+def evaluate(run: Run | str, *, root: Path | str = ".", device: str = "auto") -> Evaluation:
+    """Measure base and tuned model on the test split.
+
+    Raises Mismatch where corpus, tokenizer or base model are not those of the run, UserError where there is no test split.
+    The opening is counted before the split is read: a look broken off was a look.
+    """
+    run = run if isinstance(run, Run) else runs.open(run, root=root)
+    adapter, record = run.adapter, run.record
+    version, model = find_corpus(record, run.store), find_base(record, run.store)
+    if not version.files("chunks", "test") or not version.manifest().splits["test"].chunks:
+        raise UserError(f"the test split of {version.spec} is empty. Set [split] test = 0.1, build and train again.")
+    opened = _open(run, record)
+    train = Train.model_validate(record.train)
+    rows = read_rows(version, "test")
+    check_lengths(version, rows, record.max_length)
+    loaded, precision = read_model(record, model, adapter, device)
+    collator = Collator(loaded.tokenizer.pad_token_id or 0)
+    data = packing.dataset(rows, record.max_length, packing=train.packing)
+    options = {"batch_size": train.eval_batch_size or train.micro_batch_size, "precision": precision}
+    with loaded.model.disable_adapter():
+        base = measure(loaded.model, data, collator, **options)
+    tuned = measure(loaded.model, data, collator, **options)
+    _note(run, opened, base, tuned)
+    return Evaluation(record.run, record.corpus, base, tuned, opened)
+
+
+def read_model(record: RunRecord, model: Path, adapter: Path, device: str) -> tuple[Any, str]:
+    """Base and adapter for reading, and their precision. By PEFT whatever trained it: both backends write PEFT's format."""
+    from plugins.backends.lora import device_of, precision_of
+    from plugins.backends.peft import Peft
+
+    if reason := Peft.unavailable():
+        raise MissingExtra(reason)
+    train, where = Train.model_validate(record.train), device_of(device)
+    loaded = Peft().load(model, train, max_length=record.max_length, adapter=adapter, device=where, trainable=False)
+    loaded.model.eval()
+    return loaded, precision_of(train, where)
+
+
+def _open(run: Run, record: RunRecord) -> int:
+    """Count the opening; returns its number."""
+    opening = Opening(at=datetime.now(UTC).isoformat(timespec="seconds"))
+    write_record(run.path, record.model_copy(update={"openings": (*record.openings, opening)}))
+    return len(record.openings) + 1
+
+
+def _note(run: Run, number: int, base: Measure, tuned: Measure) -> None:
+    """Write what the opening showed beside it."""
+    record = run.record
+    openings = list(record.openings)
+    openings[number - 1] = openings[number - 1].model_copy(update={"base_loss": base.loss, "tuned_loss": tuned.loss})
+    write_record(run.path, record.model_copy(update={"openings": tuple(openings)}))

@@ -1,0 +1,189 @@
+"""`gristmill.json`: what an adapter remembers (law 8), and the checks that it meets what it was made with."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from plugins import models
+from schemas.errors import Corruption, Mismatch, NotFound
+from schemas.fingerprint import digest
+from schemas.manifest import SplitRecord, TokenizerRecord
+from schemas.store import Store, VersionPath
+
+RECORD = "gristmill.json"
+FORMAT = 1
+LIBRARIES = ("gristmill", "torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers", "safetensors", "pyarrow", "numpy")
+
+
+class Part(BaseModel):
+    """A frozen part of the record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class BaseModelRecord(Part):
+    """The base model the adapter belongs on."""
+
+    name: str
+    """As the recipe names it."""
+    path: str
+    """Where it lay when the run started; looked up by name elsewhere."""
+    digest: str
+    """Of its weights and config."""
+    tokenizer: str
+    template: str | None
+    """Digest of its chat template, where it has one."""
+
+
+class Opening(Part):
+    """One look at the sealed test split (law 9). Losses are null where the look was broken off."""
+
+    at: str
+    """ISO 8601, UTC."""
+    base_loss: float | None = None
+    tuned_loss: float | None = None
+
+
+class Outcome(Part):
+    """How a run ended."""
+
+    steps: int
+    stop_reason: str
+    kept: Literal["best", "last"]
+    """Which adapter was saved: the best by the watched metric, or, without early stopping, the last."""
+    best_step: int | None
+    """The step of the lowest val loss, or of the best value of the metric early stopping watched."""
+    first_val_loss: float | None
+    """Before step 0: the base model's."""
+    val_loss: float | None
+    """Of the adapter that was saved."""
+    last_val_loss: float | None
+    train_loss: float
+    """Of the last step."""
+    trained_tokens: int
+    seconds: float
+
+
+class RunRecord(Part):
+    """The whole of it."""
+
+    format_version: int = FORMAT
+    run: str
+    """name/number."""
+    corpus: str
+    """name@version."""
+    fingerprint: str
+    splits: dict[str, SplitRecord]
+    split: dict[str, Any]
+    """The recipe's [split]: shares, group and seed."""
+    tokenizer: TokenizerRecord
+    """What the corpus was cut with: digest, format, chat template."""
+    base: BaseModelRecord
+    recipe: str
+    """The recipe's path when the run started; its text lies beside this file."""
+    train: dict[str, Any]
+    """The recipe's [train], defaults included."""
+    backend: str
+    device: str
+    precision: str
+    max_length: int
+    seed: int
+    libraries: dict[str, str]
+    status: Literal["started", "finished"] = "started"
+    """A run that is not finished and not at work was killed; `train --resume` takes it up."""
+    outcome: Outcome | None = None
+    openings: tuple[Opening, ...] = ()
+
+
+def read_record(run: Path) -> RunRecord:
+    """The record of a run's folder. Raises NotFound, Corruption or, from a newer gristmill, Mismatch."""
+    path = run / RECORD
+    if not path.is_file():
+        raise NotFound(f"{run} holds no {RECORD}: it is not a run.")
+    try:
+        tables = json.loads(path.read_bytes())
+        if tables.get("format_version", 0) > FORMAT:
+            raise Mismatch(f"{path} has format {tables['format_version']}; this gristmill reads up to {FORMAT}. Upgrade gristmill.")
+        return RunRecord.model_validate(tables)
+    except (ValueError, AttributeError, ValidationError) as error:
+        raise Corruption(f"{path} is not a run's record: {error}. Train again.") from error
+
+
+def write_record(run: Path, record: RunRecord) -> None:
+    """Replace the record in one step, so that a kill leaves the old one or the new one."""
+    write_json(run / RECORD, record.model_dump(mode="json"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`value` as readable JSON, written beside and renamed into place."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def base_record(name: str, path: Path) -> BaseModelRecord:
+    """The identity of the base model at `path`."""
+    template = models.chat_template(path)
+    return BaseModelRecord(
+        name=name,
+        path=str(path),
+        digest=models.model_digest(path),
+        tokenizer=models.tokenizer_digest(path),
+        template=digest(template.encode()) if template else None,
+    )
+
+
+def library_versions(*more: str) -> dict[str, str]:
+    """The versions of what a run's numbers depend on; what is not installed is left out."""
+    found = {}
+    for name in (*LIBRARIES, *more):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return dict(sorted(found.items()))
+
+
+def find_base(record: RunRecord, store: Store) -> Path:
+    """The base model of a run, where it lay or by name, proven to be the same.
+
+    Raises NotFound, or Mismatch where weights or tokenizer are not those the adapter was trained on.
+    """
+    there = Path(record.base.path)
+    path = there if models.weight_files(there) else models.resolve(record.base.name, store.models, Path(record.recipe).parent, weights=True)
+    found = base_record(record.base.name, path)
+    for what, was, now in (
+        ("weights", record.base.digest, found.digest),
+        ("tokenizer", record.base.tokenizer, found.tokenizer),
+        ("chat template", record.base.template, found.template),
+    ):
+        if was != now:
+            raise Mismatch(
+                f"{record.run} was trained on {record.base.name} with {what} {was}, but {path} has {now}: the adapter would answer "
+                f"nonsense on it. Put the old model back, or fetch it again: gristmill models pull {record.base.name}"
+            )
+    return path
+
+
+def find_corpus(record: RunRecord, store: Store) -> VersionPath:
+    """The version a run was trained on, proven to be the same. Raises NotFound or Mismatch."""
+    found = store.version(record.corpus)
+    manifest = found.manifest()
+    if manifest.fingerprint != record.fingerprint:
+        raise Mismatch(
+            f"{record.run} was trained on {record.corpus} with fingerprint {record.fingerprint}, but {found.path} has "
+            f"{manifest.fingerprint}: its test split may hold what the adapter was trained on. Train on this version, "
+            "or put the old one back."
+        )
+    if manifest.tokenizer.digest != record.base.tokenizer:
+        raise Mismatch(f"{record.corpus} was cut with tokenizer {manifest.tokenizer.digest}, {record.run} reads {record.base.tokenizer}.")
+    return found

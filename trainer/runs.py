@@ -1,0 +1,220 @@
+"""Runs on disk: begin one, take one up again, list them, open one and use it.
+
+A run's folder is made whole under a temporary name and renamed to its number. While a run is at work it holds a lock
+on the folder, which the system drops when the process dies, however it dies: so a killed run is known without guessing.
+"""
+
+from __future__ import annotations
+
+import builtins
+import fcntl
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schemas.errors import GristmillError, NotFound, StorageError, UserError
+from schemas.store import Store
+from trainer.record import RECORD, RunRecord, read_record, write_record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trainer.evaluate import Evaluation
+    from trainer.generate import Speaker
+
+ADAPTER = "adapter"
+CHECKPOINTS = "checkpoints"
+BEST = "best"
+RECIPE = "recipe.toml"
+METRICS = "metrics.parquet"
+LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run on disk."""
+
+    root: Path
+    path: Path
+
+    @property
+    def spec(self) -> str:
+        """name/number."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def store(self) -> Store:
+        """The folders it lives among."""
+        return Store(self.root)
+
+    @property
+    def record(self) -> RunRecord:
+        """`gristmill.json`, read anew each time: evaluations add to it."""
+        return read_record(self.path)
+
+    @property
+    def adapter(self) -> Path:
+        """The folder of the saved adapter. Raises NotFound where the run is not finished."""
+        if self.record.status != "finished":
+            raise NotFound(f"{self.spec} is not finished, so it has no adapter yet. Go on with: gristmill train RECIPE --resume")
+        return self.path / ADAPTER
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a living process holds it."""
+        try:
+            with locked(self):
+                return False
+        except UserError:
+            return True
+
+    def metrics(self) -> pa.Table:
+        """`metrics.parquet` (schema `trainer.journal.METRICS`)."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.path / METRICS)
+
+    def evaluate(self, *, device: str = "auto") -> Evaluation:
+        """Open the sealed test split: base against tuned."""
+        from trainer.evaluate import evaluate
+
+        return evaluate(self, device=device)
+
+    def chat(self, prompt: str, **options: Any) -> str:
+        """The adapter's answer; options as `trainer.generate.Speaker.answer`. The model stays loaded for the next call."""
+        return self._speaker.answer(prompt, **options)
+
+    @cached_property
+    def _speaker(self) -> Speaker:
+        from trainer.generate import Speaker
+
+        return Speaker.open(self)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One row of `gristmill runs`."""
+
+    run: str
+    status: str
+    """finished | running | unfinished | unreadable."""
+    corpus: str | None = None
+    model: str | None = None
+    steps: int | None = None
+    val_loss: float | None = None
+    stop_reason: str | None = None
+    openings: int = 0
+
+
+def open(spec: str | Path, *, root: Path | str = ".") -> Run:  # noqa: A001  `trainer.open("hearthside/1")` is the contract
+    """A run by `name`, `name/N`, or its folder. Raises NotFound."""
+    store = Store(Path(root))
+    path = Path(spec)
+    return Run(store.root, path if (path / RECORD).is_file() else store.run(str(spec)))
+
+
+def listing(root: Path | str = ".") -> list[Listed]:
+    """Every run under `root`, by name and number."""
+    store = Store(Path(root))
+    paths = [path for path in store.runs.glob("*/*") if path.name.isdigit() and path.is_dir()]
+    return [_listed(Run(store.root, path)) for path in sorted(paths, key=lambda path: (path.parent.name, int(path.name)))]
+
+
+def _listed(run: Run) -> Listed:
+    try:
+        record = run.record
+    except GristmillError:
+        return Listed(run.spec, "unreadable")
+    status = "finished" if record.status == "finished" else "running" if run.at_work else "unfinished"
+    end = record.outcome
+    return Listed(
+        run.spec,
+        status,
+        record.corpus,
+        record.base.name,
+        end.steps if end else None,
+        end.val_loss if end else None,
+        end.stop_reason if end else None,
+        len(record.openings),
+    )
+
+
+# ------------------------------------------------------------------------------------------------ writing
+
+
+def begin(store: Store, name: str, record: RunRecord, recipe: Path) -> Run:
+    """Make the next run's folder with its record and a copy of the recipe. Raises StorageError."""
+    folder = store.runs / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    except OSError as error:
+        raise StorageError(f"cannot write {folder}: {error.strerror}. Name another place with --root DIR.") from error
+    try:
+        shutil.copyfile(recipe, stage / RECIPE)
+        (stage / LOCK).touch()
+        number = max((int(path.name) for path in folder.iterdir() if path.name.isdigit()), default=0) + 1
+        while True:
+            write_record(stage, record.model_copy(update={"run": f"{name}/{number}"}))
+            try:
+                stage.rename(folder / str(number))
+            except OSError:
+                if not (folder / str(number)).exists():
+                    raise
+                number += 1  # another process took it
+                continue
+            (folder / str(number)).chmod(0o755)
+            return Run(store.root, folder / str(number))
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+@contextmanager
+def locked(run: Run) -> Iterator[None]:
+    """Hold a run. Raises UserError where another process does."""
+    with builtins.open(run.path / LOCK, "w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"{run.spec} is at work in another process. Wait for it, or end that one first.") from error
+        yield
+
+
+def newest_checkpoint(run: Run) -> tuple[Path, int] | None:
+    """The newest whole checkpoint of an interrupted run and its step. transformers writes `trainer_state.json` last."""
+    found = []
+    for path in (run.path / CHECKPOINTS).glob("checkpoint-*"):
+        try:
+            found.append((int(json.loads((path / "trainer_state.json").read_bytes())["global_step"]), path))
+        except (OSError, ValueError, KeyError):
+            continue  # a kill cut it short; the one before it is whole
+    step, path = max(found, default=(0, None))
+    return (path, step) if path else None
+
+
+def unfinished(store: Store, record: RunRecord) -> Run:
+    """The newest run of this name, to be taken up again. Raises NotFound where it is finished, UserError where it differs."""
+    name = record.run.partition("/")[0]
+    run = Run(store.root, store.run(name))
+    old = run.record
+    if old.status == "finished":
+        raise NotFound(f"nothing to resume: {run.spec} is finished ({old.outcome.stop_reason if old.outcome else 'done'}). Leave out --resume.")
+    theirs, ours = _identity(old), _identity(record)
+    changed = sorted(key for key in ours if theirs.get(key) != ours[key])
+    if changed:
+        told = "; ".join(f"{key} was {theirs.get(key)}, is {ours[key]}" for key in changed)
+        raise UserError(f"{run.spec} cannot go on: {told}. Put that back, or leave out --resume to start a new run.")
+    return run
+
+
+def _identity(record: RunRecord) -> dict[str, Any]:
+    """What must not change within one run."""
+    parts = {"corpus": record.corpus, "fingerprint": record.fingerprint, "model": record.base.digest, "backend": record.backend}
+    return parts | {f"train.{key}": value for key, value in record.train.items()}
+

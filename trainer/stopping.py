@@ -1,0 +1,50 @@
+"""When a run stops: the watched metric, its best value, and how long it has not improved (Prechelt 1998, "Early
+Stopping - But When?", the UP criterion with a patience).
+
+Two marks are kept apart: `best` is the best value seen, whose adapter is saved; `mark` is the value that patience is counted
+from, which moves only by more than `min_delta`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from schemas.recipe import EarlyStopping
+
+
+@dataclass
+class Stopper:
+    """Sees one value an evaluation."""
+
+    rule: EarlyStopping
+    best: float | None = None
+    best_step: int | None = None
+    mark: float | None = None
+    waited: int = 0
+    """Evaluations since the mark moved."""
+
+    def see(self, step: int, value: float) -> bool:
+        """Take note of a value; True where it is the best so far. A value that is no number never is."""
+        if self.mark is None or self._better(value, self.mark, self.rule.min_delta):
+            self.mark, self.waited = (value if math.isfinite(value) else None), 0
+        else:
+            self.waited += 1
+        if not math.isfinite(value) or (self.best is not None and not self._better(value, self.best, 0.0)):
+            return False
+        self.best, self.best_step = value, step
+        return True
+
+    @property
+    def spent(self) -> bool:
+        """Whether patience is at its end."""
+        return self.waited >= self.rule.patience
+
+    def reason(self) -> str:
+        """Why it stopped, for people."""
+        best = f"the best is {self.best:.4f} at step {self.best_step}" if self.best is not None else "no value was a number"
+        return f"early stopping: {self.rule.metric} did not improve for {self.waited} evaluations; {best}"
+
+    def _better(self, value: float, than: float, by: float) -> bool:
+        gain = value - than if self.rule.metric == "val_accuracy" else than - value
+        return gain > by
