@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -98,7 +99,8 @@ def sql(
 
     Tables: pages, documents, rejects, fates, scores, duplicates, groups, edits, chunks.
     """
-    from corpus.query import query, render
+    from corpus.answers import render
+    from corpus.query import query
     from schemas.store import Store
 
     place = Store(root).version(version)
@@ -125,13 +127,18 @@ def versions(
     from corpus.commands.columns import columns
     from corpus.versions import list_versions
 
-    rows = list_versions(root, name)
+    found = list_versions(root, name)
     if as_json:
-        _print_json(rows)
-    elif rows:
-        print(columns(rows))
+        _print_json([asdict(row) for row in found])
+    elif found:
+        print(columns([(row.version, *_counts(row.counts), row.bytes, "bytes", row.problem or row.fingerprint) for row in found]))
     else:
         _say(f"no corpus under {root / 'corpora'} yet: gristmill build RECIPE makes one")
+
+
+def _counts(counts: dict[str, int]) -> tuple[object, ...]:
+    """What a list says of a version's size; nothing where its manifest cannot be read."""
+    return tuple(cell for name in ("documents", "tokens") for cell in (counts.get(name), name))
 
 
 @app.command(epilog="Example: gristmill verify hearthside@1")

@@ -30,7 +30,10 @@ LAWS = (
     Law("a page_id stands once in pages", "SELECT page_id FROM pages GROUP BY ALL HAVING count(*) > 1"),
     Law("every page has a fate", "SELECT page_id FROM pages ANTI JOIN fates USING (page_id)"),
     Law("every fate names a page", "SELECT page_id FROM fates ANTI JOIN pages USING (page_id)"),
-    Law("a document has one fate", "SELECT doc_id FROM fates WHERE doc_id IS NOT NULL GROUP BY ALL HAVING count(*) > 1"),
+    Law(
+        "a document has one fate",
+        "SELECT doc_id FROM fates WHERE doc_id IS NOT NULL GROUP BY ALL HAVING count(*) > 1",
+    ),
     Law(
         "a page without a document has one fate",
         "SELECT page_id FROM fates GROUP BY ALL HAVING count(*) FILTER (doc_id IS NULL) > 0 AND count(*) > 1",
@@ -51,11 +54,16 @@ LAWS = (
         """SELECT coalesce(d.doc_id, f.doc_id) FROM documents d
            FULL JOIN (SELECT doc_id FROM fates WHERE stage = 'kept') f USING (doc_id) WHERE d.doc_id IS NULL OR f.doc_id IS NULL""",
     ),
-    Law("a document belongs to the page its fate names", "SELECT doc_id FROM documents d JOIN fates f USING (doc_id) WHERE d.page_id <> f.page_id"),
-    Law("scores stand once for a document, and for every kept one",
+    Law(
+        "a document belongs to the page its fate names",
+        "SELECT doc_id FROM documents d JOIN fates f USING (doc_id) WHERE d.page_id <> f.page_id",
+    ),
+    Law(
+        "scores stand once for a document, and for every kept one",
         """SELECT doc_id FROM scores GROUP BY ALL HAVING count(*) > 1
            UNION ALL (SELECT doc_id FROM scores ANTI JOIN fates USING (doc_id))
-           UNION ALL (SELECT doc_id FROM documents ANTI JOIN scores USING (doc_id))"""),
+           UNION ALL (SELECT doc_id FROM documents ANTI JOIN scores USING (doc_id))""",
+    ),
     Law("edits name a document", "SELECT doc_id FROM edits ANTI JOIN fates USING (doc_id)"),
     # Law 5: a duplicate is proven.
     Law(
@@ -71,7 +79,10 @@ LAWS = (
     ),
     # Law 6: no leak across splits.
     Law("a group stands once in groups", "SELECT group_id FROM groups GROUP BY ALL HAVING count(*) > 1"),
-    Law("a component lies in one split", "SELECT component FROM groups GROUP BY ALL HAVING count(DISTINCT split) > 1"),
+    Law(
+        "a component lies in one split",
+        "SELECT component FROM groups GROUP BY ALL HAVING count(DISTINCT split) > 1",
+    ),
     Law(
         "a group counts its documents",
         """SELECT g.group_id FROM groups g LEFT JOIN (SELECT group_id, count(*) n FROM documents GROUP BY ALL) d USING (group_id)
@@ -88,7 +99,10 @@ LAWS = (
     ),
     # Law 7: no token is trained by accident.
     Law("a chunk_id stands once in chunks", "SELECT chunk_id FROM chunks GROUP BY ALL HAVING count(*) > 1"),
-    Law("a chunk has a label for each of its n_tokens", "SELECT chunk_id FROM chunks WHERE len(labels) <> len(input_ids) OR len(input_ids) <> n_tokens"),
+    Law(
+        "a chunk has a label for each of its n_tokens",
+        "SELECT chunk_id FROM chunks WHERE len(labels) <> len(input_ids) OR len(input_ids) <> n_tokens",
+    ),
     Law(
         "a label is its token or -100, and n_trained counts the former",
         """SELECT chunk_id FROM chunks
@@ -111,7 +125,9 @@ def broken(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _line(connection: duckdb.DuckDBPyConnection, law: Law) -> str | None:
-    found = connection.execute(f"SELECT count(*), list(offender::VARCHAR ORDER BY offender)[:{EXAMPLES}] FROM ({law.broken_by}) AS _(offender)").fetchone()
+    found = connection.execute(
+        f"SELECT count(*), list(offender::VARCHAR ORDER BY offender)[:{EXAMPLES}] FROM ({law.broken_by}) AS _(offender)"
+    ).fetchone()
     if not found or not found[0]:
         return None
     return f"law: {law.says}; it does not hold for {found[0]:,}: {', '.join(found[1])}{', …' if found[0] > EXAMPLES else ''}"

@@ -8,19 +8,18 @@ open nothing but the version's files, load no extension, see no Python variable,
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import cast
 
 import duckdb
 import polars as pl
 import pyarrow as pa
 
+from corpus.answers import PLAN
 from schemas.errors import UserError, nearest
 from schemas.runtime import available_cores
 from schemas.store import VersionPath
@@ -31,15 +30,9 @@ TABLES = ("pages", "documents", "rejects", "fates", "scores", "duplicates", "gro
 
 WITHOUT_FILES = {**PUBLISHED, "scores": pa.schema([pa.field("doc_id", pa.string(), nullable=False)])}
 
-Format = Literal["table", "csv", "json"]
-
-ROWS_SHOWN = 50
-"""Rows of a table on the terminal; csv and json have all."""
-NARROWEST = 12
-"""Characters a column of a table keeps, if it needs as many; columns that would get fewer are named below it instead."""
-
 EXPLAIN = re.compile(
-    r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*explain\b\s*(?:analyze\b|analyse\b)?\s*(?:\([^()]*\))?", re.IGNORECASE | re.DOTALL
+    r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*explain\b\s*(?:analyze\b|analyse\b)?\s*(?:\([^()]*\))?",
+    re.IGNORECASE | re.DOTALL,
 )
 UNKNOWN_TABLE = re.compile(r"Table with name (\S+) does not exist")
 UNKNOWN_COLUMN = re.compile(r'(?:Referenced column|column named) "([^"]+)"')
@@ -47,21 +40,26 @@ UNKNOWN_COLUMN = re.compile(r'(?:Referenced column|column named) "([^"]+)"')
 _spills = itertools.count()
 
 
-def connect(*versions: VersionPath, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    *versions: VersionPath, threads: int | None = None, memory: str | None = None
+) -> duckdb.DuckDBPyConnection:
     """A locked in-memory connection with a view for every table of the newest-named, that is the last, of `versions`.
 
     With several, the tables of each also stand in a schema of its name: `"hearthside@1".documents`. A table without files
-    still has a typed view. `threads` defaults to the cores of this process; memory to DuckDB's 80 % of what the machine or
-    container has, beyond which it spills to the system's temporary folder.
+    still has a typed view. `threads` defaults to the cores of this process, `memory` ("4GB") to DuckDB's 80 % of what the
+    machine or container has; beyond it DuckDB spills to the system's temporary folder.
     """
     connection = duckdb.connect(
         ":memory:",
         config={
             "threads": threads or available_cores(),
-            "temp_directory": str(Path(tempfile.gettempdir()) / f"gristmill-sql-{os.getpid()}-{next(_spills)}"),
+            "temp_directory": str(
+                Path(tempfile.gettempdir()) / f"gristmill-sql-{os.getpid()}-{next(_spills)}"
+            ),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
+            **({"memory_limit": memory} if memory else {}),
         },
     )
     allowed: list[str] = []
@@ -100,7 +98,7 @@ def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
         statement = _only_statement(connection, sql)
         if statement.type == duckdb.StatementType.EXPLAIN:
             keys, plans = zip(*connection.execute(statement).fetchall(), strict=True)
-            return pl.DataFrame({"explain_key": keys, "explain_value": plans})
+            return pl.DataFrame(dict(zip(PLAN, (keys, plans), strict=True)))
         return _frame(connection.sql(statement.query).to_arrow_table())
     except duckdb.Error as error:
         raise UserError(_explained(connection, error)) from None
@@ -110,7 +108,9 @@ def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.S
     """The one statement of `sql`, if it only reads."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
-        raise UserError(f"that is {len(statements)} statements; ask one at a time, such as: select count(*) from documents")
+        raise UserError(
+            f"that is {len(statements)} statements; ask one at a time, such as: select count(*) from documents"
+        )
     statement = statements[0]
     inner = statement
     if statement.type == duckdb.StatementType.EXPLAIN:
@@ -121,7 +121,7 @@ def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.S
         kind = inner.type.name.replace("_", " ")
         raise UserError(
             f"{kind} is not allowed: a published version never changes, so only SELECT (and EXPLAIN of it) may run. "
-            "To write an answer to a file: gristmill sql NAME \"select …\" --format csv > answer.csv"
+            'To write an answer to a file: gristmill sql NAME "select …" --format csv > answer.csv'
         )
     return statement
 
@@ -142,26 +142,41 @@ def _frame(table: pa.Table) -> pl.DataFrame:
         frame = cast(pl.DataFrame, pl.from_arrow(table))
     except (pl.exceptions.PolarsError, pa.ArrowException) as error:
         types = ", ".join(f"{field.name} {field.type}" for field in table.schema)
-        raise UserError(f"the answer has a type that cannot be shown ({types}): {error}. Cast it: select column::varchar") from None
+        raise UserError(
+            f"the answer has a type that cannot be shown ({types}): {error}. Cast it: select column::varchar"
+        ) from None
     whole = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Decimal) and kind.scale == 0]
-    limit = 2**63
-    fitting = [name for name in whole if all(-limit <= edge < limit for edge in (frame[name].min(), frame[name].max()) if edge is not None)]  # type: ignore[operator]
-    return frame.with_columns(pl.col(fitting).cast(pl.Int64))
+    return frame.with_columns(
+        column
+        for name in whole
+        if (column := frame[name].cast(pl.Int64, strict=False)).null_count() == frame[name].null_count()
+    )
 
 
 def _explained(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:
     """DuckDB's message, and the nearest table or column of ours: its own guess ranges over system tables."""
     message = str(error).strip()
+    if isinstance(error, duckdb.OutOfMemoryException):
+        first = message.partition("\n")[0]
+        return f"{first}\nAsk for less at a time: fewer columns, a WHERE, or an aggregate instead of rows."
     if isinstance(error, duckdb.PermissionException):
         return f"{message}\nSQL here reads the tables of the version ({', '.join(TABLES)}) and nothing else."
     if found := UNKNOWN_TABLE.search(message):
-        message = message.replace("\nDid you mean", "\nDuckDB's guess:") if nearest(found[1], TABLES) else message
-        return f"{message}\n{nearest(found[1], TABLES)} The tables are: {', '.join(TABLES)}.".replace("\n ", "\n")
+        first = message.partition("\n")[0]
+        return f"{first}\n{nearest(found[1], TABLES)} The tables are: {', '.join(TABLES)}.".replace(
+            "\n ", "\n"
+        )
     if found := UNKNOWN_COLUMN.search(message):
-        columns = connection.execute("SELECT DISTINCT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'main'").fetchall()
+        columns = connection.execute(
+            "SELECT DISTINCT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'main'"
+        ).fetchall()
         near = nearest(found[1], sorted({column for _, column in columns}))
         owners = sorted(table for table, column in columns if f'"{column}"' in near)
-        return f"{message}\n{near} It is a column of {', '.join(owners)}." if owners else f"{message}\n`describe TABLE` lists a table's columns."
+        return (
+            f"{message}\n{near} It is a column of {', '.join(owners)}."
+            if owners
+            else f"{message}\n`describe TABLE` lists a table's columns."
+        )
     return message
 
 
@@ -171,95 +186,3 @@ def _name(name: str) -> str:
 
 def _texts(values: Sequence[str]) -> str:
     return "[" + ", ".join("'" + value.replace("'", "''") + "'" for value in values) + "]"
-
-
-# ------------------------------------------------------------------------------------------------ answers
-
-
-def render(frame: pl.DataFrame, form: Format = "table", *, width: int | None = None) -> str:
-    """The answer as text, ending in a newline.
-
-    `table`: for eyes; at most ROWS_SHOWN rows, cells cut to fit `width` columns of the terminal, control characters made
-    visible (a page's text may hold escape sequences). `csv`: everything, nested values as JSON. `json`: a list of objects.
-    """
-    if form == "csv":
-        return frame.select(_flat(column) for column in frame.iter_columns()).write_csv()
-    if form == "json":
-        return json.dumps([_plain(row) for row in frame.iter_rows(named=True)], ensure_ascii=False, default=_plain) + "\n"
-    return _as_table(frame, width or shutil.get_terminal_size((120, 24)).columns)
-
-
-def _flat(column: pl.Series) -> pl.Series:
-    if not (column.dtype.is_nested() or column.dtype == pl.Binary):
-        return column
-    flat = [None if value is None else json.dumps(_plain(value), ensure_ascii=False, default=_plain) for value in column.to_list()]
-    return pl.Series(column.name, flat, pl.String)
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can say: NaN as null, bytes as hex, dates as ISO 8601."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if value is None or isinstance(value, (str, int)):
-        return value
-    if isinstance(value, bytes):
-        return value.hex()
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _as_table(frame: pl.DataFrame, width: int) -> str:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    cells = {column.name: [_cell(value, width) for value in column.head(ROWS_SHOWN).to_list()] for column in frame.iter_columns()}
-    shown = _fitting({name: max([len(_cell(name, width)), *map(len, values)]) for name, values in cells.items()}, width)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", collapse_padding=False)
-    for name in shown:
-        numeric = frame.schema[name].is_numeric()
-        table.add_column(Text(_cell(name, width)), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis")
-    for row in zip(*(cells[name] for name in shown), strict=True):
-        table.add_row(*map(Text, row))
-    console = Console(width=width, file=None, color_system=None, legacy_windows=False)
-    with console.capture() as capture:
-        console.print(table)
-    notes = []
-    if frame.height > ROWS_SHOWN:
-        notes.append(f"{ROWS_SHOWN} of {frame.height:,} rows; --format csv prints them all")
-    if hidden := [name for name in frame.columns if name not in shown]:
-        notes.append(f"{len(hidden)} more columns: {', '.join(_cell(name, width) for name in hidden)}")
-    lines = [line.rstrip() for line in capture.get().splitlines()]
-    return "\n".join([*lines, *(f"({note})" for note in notes)]) + "\n"
-
-
-def _fitting(natural: dict[str, int], width: int) -> list[str]:
-    """As many leading columns as can each have NARROWEST characters, or all they need; one at least."""
-    shown: list[str] = []
-    used = 0
-    for name, need in natural.items():
-        used += min(need, NARROWEST) + 2
-        if shown and used - 2 > width:
-            break
-        shown.append(name)
-    return shown
-
-
-def _cell(value: Any, width: int) -> str:
-    """One line of at most `width` characters."""
-    if value is None:
-        return "null"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, str):
-        text = value
-    elif isinstance(value, (list, dict)):
-        text = json.dumps(_plain(value[:width] if isinstance(value, list) else value), ensure_ascii=False, default=_plain)
-    else:
-        text = str(_plain(value))
-    cut = " ".join(text[: 4 * width].split()) if text[: 4 * width].strip() else text[: 4 * width]
-    visible = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in cut[: width + 1])
-    return visible if len(visible) <= width and len(text) <= 4 * width else visible[: width - 1] + "…"

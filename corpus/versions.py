@@ -115,7 +115,9 @@ def _parquet_problems(path: Path, record: FileRecord) -> Iterator[str]:
             rows, splits = 0, set[str]()
             for batch in file.iter_batches():
                 rows += batch.num_rows
-                splits |= set(batch["split"].unique().to_pylist()) if table in {"documents", "chunks"} else set()
+                splits |= (
+                    set(batch["split"].unique().to_pylist()) if table in {"documents", "chunks"} else set()
+                )
     except (pa.ArrowException, OSError) as error:
         yield f"{record.path} cannot be read through: {error}"
         return

@@ -74,10 +74,19 @@ def contents() -> Contents:
     tables["pages"].append(_page("empty.html"))
     tables["fates"].append(_fate("empty.html", None, "extract", "empty"))
     tables["duplicates"].append({
-        "doc_id": doc_of("inn-again.html"), "survivor_id": doc_of("inn.html"), "similarity": 0.9, "method": "fuzzy",
+        "doc_id": doc_of("inn-again.html"),
+        "survivor_id": doc_of("inn.html"),
+        "similarity": 0.9,
+        "method": "fuzzy",
     })
     tables["edits"].append({
-        "doc_id": doc_of("road.html"), "step": "0:unicode", "turn": None, "start": 4, "end": 5, "before": "ﬁ", "after": "fi",
+        "doc_id": doc_of("road.html"),
+        "step": "0:unicode",
+        "turn": None,
+        "start": 4,
+        "end": 5,
+        "before": "ﬁ",
+        "after": "fi",
     })
     splits = {
         split: SplitRecord(
@@ -113,7 +122,12 @@ def _document(tables: dict[str, list[dict[str, Any]]], locator: str, split: str 
     }
     tables["documents" if split else "rejects"].append(row)
     tables["chunks"] += chunks
-    tables["scores"].append({"doc_id": doc_id, "lang": "en", "lang_score": 0.98, "n_words": len(text.split())})
+    tables["scores"].append({
+        "doc_id": doc_id,
+        "lang": "en",
+        "lang_score": 0.98,
+        "n_words": len(text.split()),
+    })
     if split:
         tables["groups"].append({"group_id": doc_id, "component": doc_id, "split": split, "n_documents": 1})
         tables["fates"].append(_fate(locator, doc_id, "kept", None))
@@ -136,9 +150,16 @@ def _page(locator: str) -> dict[str, Any]:
     }
 
 
-def _fate(locator: str, doc_id: str | None, stage: str, reason: str | None, survivor: str | None = None) -> dict[str, Any]:
+def _fate(
+    locator: str, doc_id: str | None, stage: str, reason: str | None, survivor: str | None = None
+) -> dict[str, Any]:
     return {
-        "page_id": page_of(locator), "doc_id": doc_id, "source": "files", "stage": stage, "reason": reason, "survivor_id": survivor,
+        "page_id": page_of(locator),
+        "doc_id": doc_id,
+        "source": "files",
+        "stage": stage,
+        "reason": reason,
+        "survivor_id": survivor,
     }
 
 
@@ -164,7 +185,9 @@ def _chunks(doc_id: str, split: str, text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def write_version(root: Path, name: str = "hearthside", number: int = 1, made: Contents | None = None) -> VersionPath:
+def write_version(
+    root: Path, name: str = "hearthside", number: int = 1, made: Contents | None = None
+) -> VersionPath:
     """Write `made` (by default `contents()`) as version `number` of `name` under `root`, with a manifest that fits it."""
     made = made or contents()
     folder = root / "corpora" / name / f"v{number}"
@@ -197,13 +220,26 @@ def _manifest(folder: Path, name: str, number: int, made: Contents) -> Manifest:
         fingerprint=fingerprint([name, number]),
         recipe={"name": name, "source": [{"use": "files", "path": "data/*.html"}]},
         sections=fingerprint("sections"),
-        sources=(SourceRecord(name="files", use="files", digest=fingerprint("source"), pages=counts["pages"], bytes=4096),),
+        sources=(
+            SourceRecord(
+                name="files", use="files", digest=fingerprint("source"), pages=counts["pages"], bytes=4096
+            ),
+        ),
         phases=(PhaseRecord(name="gather", spec=fingerprint("gather"), counts={"pages": counts["pages"]}),),
         splits=made.splits,
         leakage=LeakageCertificate(
-            ngram=13, bound=0.2, val_documents=1, val_leaking=0, val_mean_overlap=0.0, test_documents=1, test_leaking=0, test_mean_overlap=0.0
+            ngram=13,
+            bound=0.2,
+            val_documents=1,
+            val_leaking=0,
+            val_mean_overlap=0.0,
+            test_documents=1,
+            test_leaking=0,
+            test_mean_overlap=0.0,
         ),
-        tokenizer=TokenizerRecord(model="handmade", digest=fingerprint("tokenizer"), eos_token_id=EOS, format="text", max_tokens=64),
+        tokenizer=TokenizerRecord(
+            model="handmade", digest=fingerprint("tokenizer"), eos_token_id=EOS, format="text", max_tokens=64
+        ),
         timeouts=0,
         libraries={"pyarrow": pa.__version__},
         files=tuple(

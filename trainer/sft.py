@@ -102,8 +102,8 @@ def _watch(
 
 def _trainer(plan: Plan, run: Run, loaded: Loaded, collator: Collator, watch: Watch, precision: str) -> Any:
     """TRL's SFTTrainer, quiet, counting trained tokens for the journal."""
+    import transformers
     import trl
-    from transformers import PrinterCallback
 
     from trainer.arguments import optimizer_class, sft_arguments
 
@@ -115,6 +115,7 @@ def _trainer(plan: Plan, run: Run, loaded: Loaded, collator: Collator, watch: Wa
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             """None: TRL's card knows nothing of the corpus, and is written into every checkpoint."""
 
+    transformers.logging.set_verbosity_error()  # its notices speak of defaults that are all set here
     settings = sft_arguments(plan.train, plan.steps, run.path / runs.CHECKPOINTS, device=plan.device, precision=precision)
     trainer = Counting(
         model=loaded.model,
@@ -125,7 +126,7 @@ def _trainer(plan: Plan, run: Run, loaded: Loaded, collator: Collator, watch: Wa
         callbacks=[watch],
         optimizer_cls_and_kwargs=optimizer_class(plan.train),
     )
-    trainer.remove_callback(PrinterCallback)  # it prints every step to stdout, which belongs to data
+    trainer.remove_callback(transformers.PrinterCallback)  # it prints every step to stdout, which belongs to data
     return trainer
 
 

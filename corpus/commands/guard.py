@@ -65,7 +65,8 @@ def _end(error: BaseException, *, debug: bool) -> NoReturn:
         raise typer.Exit(INTERRUPTED) from None
     if isinstance(error, BrokenPipeError) and _nobody_reads():
         raise typer.Exit(0) from None
-    complain(_message(error))
+    if not debug:  # the traceback ended with it
+        complain(_message(error))
     raise typer.Exit(getattr(error, "exit_code", 1)) from None
 
 

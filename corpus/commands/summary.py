@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from schemas.manifest import Manifest
     from schemas.store import VersionPath
 
-FATES = "select stage, reason, count(*) as n from fates group by all order by stage = 'kept' desc, n desc, stage, reason"
+FATES = "select stage, reason, count(*) as n from fates group by all order by bool_or(stage = 'kept') desc, n desc, stage, reason"
 
 
 def build_summary(build: Build, recipe: Path, root: Path) -> str:

@@ -65,7 +65,7 @@ class Engine:
         assert callable(advance)
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
-                self.runtime.workers, mp_context=get_context("forkserver"), initializer=_watch_parent
+                self.runtime.workers, mp_context=get_context("forkserver"), initializer=_start_worker
             )
         futures = {self._pool.submit(_named, task): task for task in tasks}
         try:
@@ -108,8 +108,9 @@ def _named(task: Task) -> None:
         ) from error
 
 
-def _watch_parent() -> None:
-    """End this worker when the build that started it is gone, even by `kill -9`."""
+def _start_worker() -> None:
+    """Use one core, and end when the build that started this worker is gone, even by `kill -9`."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
     parent = parent_process()
 
     def watch() -> None:

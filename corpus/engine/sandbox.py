@@ -76,7 +76,9 @@ class Sandbox:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -85,7 +87,7 @@ class Sandbox:
         if self._finalizer is not None:
             self._finalizer.cancel()
         if pool is not None and self._owner == os.getpid():
-            pool.stop()
+            pool.stop()  # type: ignore[no-untyped-call]
             pool.join()
 
     def run(self, items: Iterable[Any]) -> Iterator[Outcome]:
@@ -155,7 +157,7 @@ class Sandbox:
             max_tasks=ITEMS_PER_CHILD,
             initializer=sandbox_child.prepare,
             initargs=(*self._call, self._owner),
-            context=_Context(),  # type: ignore[arg-type]  # pebble types it as the module
+            context=_Context(),
         )
         # Runs before multiprocessing joins its children at exit, in workers too, where atexit does not run.
         self._finalizer = Finalize(self, self.close, exitpriority=100)
@@ -165,7 +167,9 @@ def _outcome(future: Future[Any], limits: Limits) -> Outcome:
     try:
         error, value = future.result()
     except TimeoutError:
-        return Outcome(error="timeout", detail=f"slept past {WALL_FACTOR * limits.cpu_seconds + WALL_SECONDS} s")
+        return Outcome(
+            error="timeout", detail=f"slept past {WALL_FACTOR * limits.cpu_seconds + WALL_SECONDS} s"
+        )
     except ProcessExpired as expired:
         return _death(expired.exitcode, limits)
     except BrokenProcessPool:
@@ -247,18 +251,19 @@ _PATCH = threading.Lock()
 @contextmanager
 def _without_main() -> Iterator[None]:
     """While open, what *this thread* spawns is not told to import the parent's main module."""
-    prepare: Callable[[str], dict[str, Any]] = multiprocessing.spawn.get_preparation_data
+    name = "get_preparation_data"
+    prepare: Callable[[str], dict[str, Any]] = getattr(multiprocessing.spawn, name)
     thread = threading.get_ident()
 
-    def bare(name: str) -> dict[str, Any]:
-        data = prepare(name)
+    def bare(process: str) -> dict[str, Any]:
+        data = prepare(process)
         if threading.get_ident() != thread:
             return data
         return {key: value for key, value in data.items() if not key.startswith("init_main")}
 
     with _PATCH:
-        multiprocessing.spawn.get_preparation_data = bare
+        setattr(multiprocessing.spawn, name, bare)
         try:
             yield
         finally:
-            multiprocessing.spawn.get_preparation_data = prepare
+            setattr(multiprocessing.spawn, name, prepare)

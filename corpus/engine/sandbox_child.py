@@ -54,9 +54,15 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it was gone before we asked
             os._exit(1)
-    watched = multiprocessing.parent_process()
-    if watched is not None:
-        threading.Thread(target=lambda: (watched.join(), os._exit(1)), name="parent-watch", daemon=True).start()
+    threading.Thread(target=_follow, name="parent-watch", daemon=True).start()
+
+
+def _follow() -> None:
+    """Wait for the parent's end, and end."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def call(item: Any, limits: Limits) -> tuple[str | None, Any]:
@@ -116,6 +122,8 @@ def _lower(kind: int, soft: int, hard: int) -> None:
 def _address_space() -> int:
     """Bytes of address space in use; where the kernel does not say, enough to make the limit void."""
     try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * os.sysconf(
+            "SC_PAGE_SIZE"
+        )
     except OSError:
         return 1 << 46

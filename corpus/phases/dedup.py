@@ -62,7 +62,10 @@ def dedup(candidates: pa.Table, options: Dedup, read_texts: ReadTexts) -> Dedupe
         "similarity": likeness[dropped],
         "method": method[dropped],
     })
-    ends = np.concatenate([ranks[copies], chosen[proven.a]]), np.concatenate([representative[copies], chosen[proven.b]])
+    ends = (
+        np.concatenate([ranks[copies], chosen[proven.a]]),
+        np.concatenate([representative[copies], chosen[proven.b]]),
+    )
     edges = _edges(doc_ids, *ends, np.concatenate([np.ones(copies.sum()), proven.pair_likeness]))
     counts = {
         "documents": len(order),
@@ -116,7 +119,9 @@ def _fuzzy(
     return chosen, find_near(signed, options.fuzzy, read_texts)
 
 
-def _edges(doc_ids: npt.NDArray[np.object_], a: Numbers, b: Numbers, likeness: npt.NDArray[np.float64]) -> pa.Table:
+def _edges(
+    doc_ids: npt.NDArray[np.object_], a: Numbers, b: Numbers, likeness: npt.NDArray[np.float64]
+) -> pa.Table:
     """Pairs of ranks as EDGES."""
     one, other = pl.Series("one", doc_ids[a], pl.String), pl.Series("other", doc_ids[b], pl.String)
     frame = pl.DataFrame([one, other, pl.Series("similarity", likeness)])
@@ -128,4 +133,6 @@ def _edges(doc_ids: npt.NDArray[np.object_], a: Numbers, b: Numbers, likeness: n
 
 def _arrow(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
     """`frame` in the types of `schema`; an empty column of ids has none of its own."""
-    return pa.Table.from_arrays([frame[name].to_arrow().cast(schema.field(name).type) for name in schema.names], schema=schema)
+    return pa.Table.from_arrays(
+        [frame[name].to_arrow().cast(schema.field(name).type) for name in schema.names], schema=schema
+    )

@@ -74,10 +74,17 @@ def find_near(signed: Signed, options: Fuzzy, read_texts: ReadTexts) -> Proven:
     leader, likeness = np.arange(documents), np.ones(documents)
     shared = buckets(signed.signatures, *options.shape)
     parts: list[Leaders] = []
-    pairs: list[tuple[Numbers, Numbers, Floats]] = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+    pairs: list[tuple[Numbers, Numbers, Floats]] = [
+        (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    ]
     for batch in batches(shared, signed.n_shingles):
         members = np.unique(batch["document"].to_numpy())
-        sets, bounds = _sets([signed.doc_ids[member] for member in members], signed.n_shingles[members], options.ngram, read_texts)
+        sets, bounds = _sets(
+            [signed.doc_ids[member] for member in members],
+            signed.n_shingles[members],
+            options.ngram,
+            read_texts,
+        )
         found = leaders(sets, bounds, _memberships(batch, members), options.threshold, CAP)
         leader[members], likeness[members] = members[found.leader], found.likeness
         pairs.append((members[found.a], members[found.b], found.pair_likeness))
@@ -101,13 +108,16 @@ def buckets(signatures: npt.NDArray[np.uint32], bands: int, rows: int) -> pl.Dat
     Raises ValueError when signatures are shorter than `bands * rows`.
     """
     if len(signatures) and signatures.shape[1] < bands * rows:
-        raise ValueError(f"signatures have {signatures.shape[1]} values; {bands} bands of {rows} rows need {bands * rows}")
+        raise ValueError(
+            f"signatures have {signatures.shape[1]} values; {bands} bands of {rows} rows need {bands * rows}"
+        )
     empty = {"bucket": np.zeros(0, np.int64), "document": np.zeros(0, np.int64)}
     frames, count = [pl.DataFrame(empty)], 0
     for band in range(bands if len(signatures) else 0):
         keys = _band_keys(signatures[:, band * rows : (band + 1) * rows])
         frame = (
-            pl.DataFrame({"key": keys, "document": np.arange(len(keys))})
+            pl
+            .DataFrame({"key": keys, "document": np.arange(len(keys))})
             .filter(pl.len().over("key") > 1)
             .select((pl.col("key").rank("dense").cast(pl.Int64) + (count - 1)).alias("bucket"), "document")
         )
@@ -151,7 +161,9 @@ def _memberships(batch: pl.DataFrame, members: Numbers) -> Buckets:
     return Buckets(offsets, numbers[np.argsort(documents, kind="stable")].astype(np.int64))
 
 
-def _sets(doc_ids: Sequence[str], n_shingles: Numbers, ngram: int, read_texts: ReadTexts) -> tuple[Hashes, Numbers]:
+def _sets(
+    doc_ids: Sequence[str], n_shingles: Numbers, ngram: int, read_texts: ReadTexts
+) -> tuple[Hashes, Numbers]:
     """Shingle sets of the documents, each in the place that its signed size keeps free for it."""
     bounds = np.zeros(len(doc_ids) + 1, np.int64)
     np.cumsum(n_shingles, out=bounds[1:])

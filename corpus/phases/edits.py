@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 from plugins.contracts import Edit
 
@@ -26,10 +27,10 @@ _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 
 
 def diff(before: str, after: str) -> list[Edit]:
-    """The edits that turn `before` into `after`: ascending, not overlapping, none empty.
+    r"""The edits that turn `before` into `after`: ascending, not overlapping, none empty.
 
-    >>> diff("one  two\\nthree ", "one two\\nthree")
-    [Edit(start=3, end=5, after=' '), Edit(start=13, end=14, after='')]
+    >>> diff("one  two\nthree ", "one two\nthree")
+    [Edit(start=4, end=5, after=''), Edit(start=14, end=15, after='')]
     """
     spans = [] if before == after else _refine(before, after, 0, 0)
     return [Edit(start, end, after[j1:j2]) for start, end, j1, j2 in _merged(spans)]
@@ -40,7 +41,9 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     pieces, done = [], 0
     for edit in edits:
         if not done <= edit.start <= edit.end <= len(text):
-            raise ValueError(f"edit [{edit.start}, {edit.end}) does not follow {done} inside a text of {len(text)} characters")
+            raise ValueError(
+                f"edit [{edit.start}, {edit.end}) does not follow {done} inside a text of {len(text)} characters"
+            )
         pieces += [text[done : edit.start], edit.after]
         done = edit.end
     return "".join([*pieces, text[done:]])
@@ -155,7 +158,7 @@ def _pieces(a: Sequence[str], b: Sequence[str], block: Block) -> list[Block] | N
     if not anchors:
         return None
     ends = [(0, 0), *anchors, (i2 - i1, j2 - j1)]
-    cuts = [(i1 + p, i1 + q, j1 + s, j1 + t) for (p, s), (q, t) in zip(ends, ends[1:], strict=False)]
+    cuts = [(i1 + p, i1 + q, j1 + s, j1 + t) for (p, s), (q, t) in pairwise(ends)]
     return [cut for cut in cuts if cut[0] < cut[1] or cut[2] < cut[3]]
 
 

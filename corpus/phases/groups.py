@@ -26,6 +26,7 @@ def group_ids(documents: pa.Table, group: str) -> list[str]:
 
     Raises SplitError when `group` is neither one of the words above nor a column of `documents`.
     """
+    keys: list[tuple[str, ...] | None]
     doc_ids: list[str] = documents["doc_id"].to_pylist()
     if group == "document":
         return doc_ids

@@ -22,7 +22,9 @@ NGRAM = 13
 Texts = Iterable[pa.Array | pa.ChunkedArray]
 
 
-def certificate(train: Texts, val: Texts, test: Texts, bound: float, ngram: int = NGRAM) -> LeakageCertificate:
+def certificate(
+    train: Texts, val: Texts, test: Texts, bound: float, ngram: int = NGRAM
+) -> LeakageCertificate:
     """Measure the overlap of each val and test document with train.
 
     The arguments are batches of text columns. `train` is read once, in passing; memory holds the shingles of val and test, 8 bytes
@@ -35,7 +37,8 @@ def certificate(train: Texts, val: Texts, test: Texts, bound: float, ngram: int 
     for texts in train:
         presence.meet(texts)
     shares = {
-        split: [presence.met(hashes) / len(hashes) if len(hashes) else 0.0 for hashes in sets] for split, sets in held.items()
+        split: [presence.met(hashes) / len(hashes) if len(hashes) else 0.0 for hashes in sets]
+        for split, sets in held.items()
     }
     return LeakageCertificate(
         ngram=ngram,

@@ -16,13 +16,14 @@ def near_elsewhere(whereabouts: pl.DataFrame, edges: pa.Table) -> pl.DataFrame:
 
     `whereabouts` is (doc_id, split) of kept documents.
     """
-    hubs = _hubs(whereabouts, pl.from_arrow(edges.select(["doc_a", "doc_b"])))
+    hubs = _hubs(whereabouts, pl.DataFrame(edges.select(["doc_a", "doc_b"])))
     found = []
     for split, others in (("test", ["train"]), ("val", ["train", "test"])):
         named = pl.format("{} of {}", "doc_id", "split").min().alias("partner")
         partners = hubs.filter(pl.col("split").is_in(others)).group_by("hub").agg(named)
         purged = (
-            hubs.filter(pl.col("split") == split)
+            hubs
+            .filter(pl.col("split") == split)
             .join(partners, on="hub")
             .group_by("doc_id")
             .agg(pl.col("partner").min())
@@ -36,7 +37,9 @@ def near_elsewhere(whereabouts: pl.DataFrame, edges: pa.Table) -> pl.DataFrame:
 def _hubs(whereabouts: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
     """(hub, doc_id, split): kept documents around a hub lie near each other. A hub is a document or a pair of kept ones."""
     both = pl.concat([edges, edges.select(doc_a="doc_b", doc_b="doc_a")])
-    around = both.join(whereabouts, left_on="doc_b", right_on="doc_id").select(hub="doc_a", doc_id="doc_b", split="split")
+    around = both.join(whereabouts, left_on="doc_b", right_on="doc_id").select(
+        hub="doc_a", doc_id="doc_b", split="split"
+    )
     dropped = around.join(whereabouts, left_on="hub", right_on="doc_id", how="anti")
     pairs = around.join(whereabouts, left_on="hub", right_on="doc_id", how="semi").with_columns(
         hub=pl.concat_str(pl.min_horizontal("hub", "doc_id"), pl.lit("+"), pl.max_horizontal("hub", "doc_id"))

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -65,15 +64,22 @@ def split(documents: pa.Table, kept: Iterable[str], edges: pa.Table, options: Sp
     `edges` (schemas.tables.EDGES) are among them. Raises SplitError when there are fewer components than splits asked for,
     when purging leaves a split empty, or when `options.group` is no column.
     """
-    members = pl.DataFrame({"doc_id": documents["doc_id"].to_pylist(), "group_id": group_ids(documents, options.group)}, schema=_IDS)
-    members = members.with_columns(kept=pl.col("doc_id").is_in(pl.Series(list(kept), dtype=pl.String).implode()))
-    groups = _components(members, pl.from_arrow(edges.select(["doc_a", "doc_b"])))
+    members = pl.DataFrame(
+        {"doc_id": documents["doc_id"].to_pylist(), "group_id": group_ids(documents, options.group)},
+        schema=_IDS,
+    )
+    members = members.with_columns(
+        kept=pl.col("doc_id").is_in(pl.Series(list(kept), dtype=pl.String).implode())
+    )
+    groups = _components(members, pl.DataFrame(edges.select(["doc_a", "doc_b"])))
     placed = _draw(groups, options)
     whereabouts = members.filter("kept").join(groups, on="group_id").join(placed, on="component")
     purged = near_elsewhere(whereabouts.select("doc_id", "split"), edges)
     stays = whereabouts.join(purged, on="doc_id", how="anti").sort("doc_id")
     _check_none_empty(placed, stays)
-    counted = stays.group_by("group_id", "component", "split").agg(pl.len().alias("n_documents")).sort("group_id")
+    counted = (
+        stays.group_by("group_id", "component", "split").agg(pl.len().alias("n_documents")).sort("group_id")
+    )
     return Placed(_arrow(stays, ASSIGNMENT), _arrow(counted, GROUPS), _arrow(purged.sort("doc_id"), PURGED))
 
 
@@ -84,15 +90,21 @@ def _components(members: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
     """(group_id, component) for groups with a kept document; a component is named after the smallest of them."""
     groups = members.group_by("group_id").agg(pl.col("kept").sum()).sort("group_id").with_row_index("number")
     numbers = members.join(groups, on="group_id").select("doc_id", pl.col("number").cast(pl.Int64))
-    ends = [edges.select(doc_id=end).join(numbers, on="doc_id", how="left", maintain_order="left")["number"] for end in edges.columns]
+    ends = [
+        edges.select(doc_id=end).join(numbers, on="doc_id", how="left", maintain_order="left")["number"]
+        for end in edges.columns
+    ]
     if any(end.null_count() for end in ends):
         raise ValueError("an edge names a document that is not among those to split")
     joined = groups.with_columns(root=pl.Series(components(groups.height, *(end.to_numpy() for end in ends))))
     inhabited = joined.filter(pl.col("kept") > 0)
-    limit = max(SHARE * inhabited["kept"].sum(), SMALLEST_LIMIT)
+    limit = max(SHARE * int(inhabited["kept"].sum()), SMALLEST_LIMIT)
     return inhabited.select(
         "group_id",
-        component=pl.when(pl.col("kept").sum().over("root") > limit).then("group_id").otherwise(pl.col("group_id").min().over("root")),
+        component=pl
+        .when(pl.col("kept").sum().over("root") > limit)
+        .then("group_id")
+        .otherwise(pl.col("group_id").min().over("root")),
     )
 
 
@@ -116,7 +128,9 @@ def _draw(groups: pl.DataFrame, options: Split) -> pl.DataFrame:
     placed: dict[str, list[str]] = {name: [] for name in wanted}
     for name in by_u:
         u = draw(options.seed, name)
-        placed["test" if u < options.test else "val" if u < options.test + options.val else "train"].append(name)
+        placed["test" if u < options.test else "val" if u < options.test + options.val else "train"].append(
+            name
+        )
     for empty in [name for name in asked if not placed[name]]:
         richest = max(wanted, key=lambda name: len(placed[name]))
         giver = "train" if len(placed["train"]) > 1 else richest
@@ -147,4 +161,6 @@ def _check_none_empty(placed: pl.DataFrame, stays: pl.DataFrame) -> None:
 
 
 def _arrow(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_arrays([frame[name].to_arrow().cast(schema.field(name).type) for name in schema.names], schema=schema)
+    return pa.Table.from_arrays(
+        [frame[name].to_arrow().cast(schema.field(name).type) for name in schema.names], schema=schema
+    )

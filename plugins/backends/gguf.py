@@ -7,9 +7,11 @@ instead of those the file names, which it does keep in the model's config.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from plugins.backends.quiet import quiet
 from schemas.errors import missing_extra
 
 
@@ -18,16 +20,12 @@ def convert(gguf: Path, target: Path, *, tokenizer_only: bool = False) -> None:
 
     Raises MissingExtra where torch, transformers or gguf are not installed.
     """
-    try:
-        import gguf as _  # noqa: F401  transformers needs it, and says so less clearly
-        import torch
-        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
-    except ImportError as error:
-        raise missing_extra("train", f"reading {gguf.name}") from error
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    if missing := [name for name in ("gguf", "torch", "transformers") if find_spec(name) is None]:
+        raise missing_extra("train", f"reading {gguf.name} ({', '.join(missing)} not installed)")
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    with quiet():
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         if tokenizer_only:
             config = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name)
@@ -39,9 +37,6 @@ def convert(gguf: Path, target: Path, *, tokenizer_only: bool = False) -> None:
             for file in target.glob("*.safetensors"):
                 file.chmod(0o644)  # safetensors writes 0600
             config = model.config
-    finally:
-        if shown:
-            logging.enable_progress_bar()
     _name_special_tokens(tokenizer, config)
     tokenizer.save_pretrained(target)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from plugins.backends.lora import precision_of, start_adapter, target_layers
+from plugins.backends.quiet import quiet
 from plugins.contracts import Backend, Loaded
 from schemas.errors import missing_extra
 from schemas.recipe import Train
@@ -24,23 +25,31 @@ class Peft(Backend):
         missing = [name for name in ("torch", "transformers", "peft", "trl", "datasets", "accelerate") if find_spec(name) is None]
         return str(missing_extra("train", f"training ({', '.join(missing)} not installed)")) if missing else None
 
+    def prepare(self) -> None:
+        """Import the libraries, without what they have to say about each other."""
+        with quiet():
+            import peft  # noqa: F401
+            import trl  # noqa: F401
+
     def load(
         self, model: Path, train: Train, *, max_length: int, adapter: Path | None = None, device: str = "cpu", trainable: bool = True
     ) -> Loaded:
         """The base with a fresh or a saved LoRA; the adapter's own weights are float32 whatever the base has."""
-        from peft import LoraConfig, PeftModel, get_peft_model
+        self.prepare()
+        with quiet():
+            from peft import LoraConfig, PeftModel, get_peft_model
 
-        base, tokenizer = load_base(model, train, device)
-        if adapter is not None:
-            return Loaded(PeftModel.from_pretrained(base, adapter, is_trainable=trainable), tokenizer)
-        config = LoraConfig(
-            r=train.lora.r,
-            lora_alpha=train.lora.alpha,
-            lora_dropout=train.lora.dropout,
-            target_modules=target_layers(base, train.lora),
-            task_type="CAUSAL_LM",
-        )
-        wrapped = get_peft_model(base, config)
+            base, tokenizer = load_base(model, train, device)
+            if adapter is not None:
+                return Loaded(PeftModel.from_pretrained(base, adapter, is_trainable=trainable), tokenizer)
+            config = LoraConfig(
+                r=train.lora.r,
+                lora_alpha=train.lora.alpha,
+                lora_dropout=train.lora.dropout,
+                target_modules=target_layers(base, train.lora),
+                task_type="CAUSAL_LM",
+            )
+            wrapped = get_peft_model(base, config)
         start_adapter(wrapped, train.seed)
         # Chunked: the head's logits are never held for a whole batch (2048 tokens x 49k words are 400 MB in float32).
         return Loaded(wrapped, tokenizer, {"loss_type": "chunked_nll"})

@@ -7,15 +7,14 @@ is installed and never bundles it.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
 from plugins.backends.lora import precision_of, start_adapter, target_layers
 from plugins.backends.peft import Peft
+from plugins.backends.quiet import quiet
 from plugins.contracts import Backend, Loaded
 from schemas.recipe import Train
 
@@ -39,7 +38,7 @@ class Unsloth(Backend):
         # It fetches a page from the model hub to count machines, and writes generated code into the working directory.
         os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
         os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(Path.home() / ".cache" / "gristmill" / "unsloth"))
-        with contextlib.redirect_stdout(sys.stderr):
+        with quiet():
             import unsloth  # noqa: F401
 
     def load(
@@ -47,7 +46,7 @@ class Unsloth(Backend):
     ) -> Loaded:
         """The base with a fresh or a saved LoRA. 4-bit loading is off: it would change the losses."""
         self.prepare()
-        with contextlib.redirect_stdout(sys.stderr):
+        with quiet():
             import torch
             from peft import PeftModel
             from unsloth import FastLanguageModel

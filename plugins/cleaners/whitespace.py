@@ -19,12 +19,14 @@ MAX_LINE_ENDS = 2
 
 
 class Whitespace(Cleaner):
-    r"""Trailing spaces go, runs of spaces inside a line become one, three line ends or more become two, no-break and other
+    r"""Tidies whitespace, never anything else.
+
+    Trailing spaces go, runs of spaces inside a line become one, three line ends or more become two, no-break and other
     Unicode spaces become plain ones, and both ends of the text are stripped. Indentation and tabs stay.
 
     >>> Whitespace().clean("One\u00a0 two. \n\n\n    three")  # One two.\n\n    three
     [Edit(start=3, end=5, after=' '), Edit(start=9, end=17, after='\n\n    ')]
-    """  # noqa: D205
+    """
 
     name = "whitespace"
     requires: ClassVar[tuple[str, ...]] = ()

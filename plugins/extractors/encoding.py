@@ -30,7 +30,16 @@ _XML = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']+)[\"']")
 _COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';,]+)", re.IGNORECASE)
 # Codecs of Python's that are text escapes, not encodings of documents; UTF-7 hides markup from filters.
-_NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode_escape", "unicode-escape", "raw_unicode_escape", "raw-unicode-escape", "utf-7"})
+_NO_CHARSETS = frozenset({
+    "idna",
+    "punycode",
+    "undefined",
+    "unicode_escape",
+    "unicode-escape",
+    "raw_unicode_escape",
+    "raw-unicode-escape",
+    "utf-7",
+})
 _CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r\x1b")
 
 # First bytes of what is not text, in file(1)'s terms; each at least so odd that no text begins with it.
@@ -106,9 +115,18 @@ def codec_of(label: str, *, strict: bool = False) -> str:
     """
     from resiliparse.parse.encoding import map_encoding_to_html5
 
-    label = {"x-mac-cyrillic": "mac_cyrillic", "x-mac-ukrainian": "mac_cyrillic"}.get(label.strip().lower(), label.strip().lower())
+    label = {"x-mac-cyrillic": "mac_cyrillic", "x-mac-ukrainian": "mac_cyrillic"}.get(
+        label.strip().lower(), label.strip().lower()
+    )
     # Python's shift_jis, euc_kr and big5 lack the extensions that the WHATWG indexes of these names have.
-    wider = {"shift_jis": "cp932", "euc_kr": "cp949", "euc-kr": "cp949", "big5": "big5hkscs", "gbk": "gb18030", "gb2312": "gb18030"}
+    wider = {
+        "shift_jis": "cp932",
+        "euc_kr": "cp949",
+        "euc-kr": "cp949",
+        "big5": "big5hkscs",
+        "gbk": "gb18030",
+        "gb2312": "gb18030",
+    }
     try:
         name = map_encoding_to_html5(label, fallback_utf8=False) or codecs.lookup(label).name
         name = wider.get(name, name)
@@ -125,7 +143,9 @@ def codec_of(label: str, *, strict: bool = False) -> str:
 def meta_charset(head: bytes) -> str:
     """The encoding label an HTML or XML head states, comments aside; "" for none.
 
-    >>> meta_charset(b"<!-- <meta charset=koi8-r> --><meta http-equiv=Content-Type content='text/html; charset=big5'>")
+    >>> meta_charset(
+    ...     b"<!-- <meta charset=koi8-r> --><meta http-equiv=Content-Type content='text/html; charset=big5'>"
+    ... )
     'big5'
     """
     head = _COMMENT.sub(b"", head)

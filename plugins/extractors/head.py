@@ -18,7 +18,15 @@ MAX_CHARS = 500
 
 # Properties and names of <meta> elements, best first: Open Graph, Dublin Core, HTML's own, schema.org microdata.
 _TITLE = ("og:title", "dc.title", "dcterms.title", "twitter:title", "title")
-_AUTHOR = ("author", "article:author", "dc.creator", "dcterms.creator", "byl", "parsely-author", "citation_author")
+_AUTHOR = (
+    "author",
+    "article:author",
+    "dc.creator",
+    "dcterms.creator",
+    "byl",
+    "parsely-author",
+    "citation_author",
+)
 _PUBLISHED = (
     "article:published_time", "og:published_time", "datepublished", "dc.date.issued", "dcterms.issued", "dc.date",
     "dcterms.date", "citation_publication_date", "parsely-pub-date", "pubdate", "date",
@@ -32,7 +40,9 @@ _ADDRESS = re.compile(r"https?://\S+\Z", re.IGNORECASE)
 def read_head(html: str) -> Extracted:
     """Title, author, published (ISO 8601), canonical url and license of a decoded page; `text` is always None.
 
-    >>> read_head('<title>A &amp; B</title><link rel=canonical href="https://a.example/b"><meta name=author content=Ann>').author
+    >>> read_head(
+    ...     '<title>A &amp; B</title><link rel=canonical href="https://a.example/b"><meta name=author content=Ann>'
+    ... ).author
     'Ann'
     """
     from resiliparse.parse.html import HTMLTree
@@ -75,7 +85,9 @@ def _related(links: Any, relation: str) -> str | None:
 
 def _commons(document: Any) -> str | None:
     """The Creative Commons licence linked to, if it is one only: two are those of two pictures, not of the page."""
-    hrefs = (link.getattr("href") or "" for link in document.query_selector_all('a[href*="creativecommons.org/"]'))
+    hrefs = (
+        link.getattr("href") or "" for link in document.query_selector_all('a[href*="creativecommons.org/"]')
+    )
     names = {found[0] for href in hrefs if (found := _COMMONS.match(href.strip()))}
     linked = sorted({name.lower().replace("http:", "https:") for name in names})
     return linked[0] if len(linked) == 1 else None

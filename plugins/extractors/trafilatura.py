@@ -15,7 +15,14 @@ class Trafilatura(Extractor):
     """Main content of articles, posts and documentation, comments included."""
 
     name = "trafilatura"
-    requires: ClassVar[tuple[str, ...]] = ("trafilatura", "lxml", "justext", "courlan", "htmldate", "lxml-html-clean")
+    requires: ClassVar[tuple[str, ...]] = (
+        "trafilatura",
+        "lxml",
+        "justext",
+        "courlan",
+        "htmldate",
+        "lxml-html-clean",
+    )
 
     favor: Literal["balanced", "precision", "recall"] = "balanced"
     """precision: less text, less of it noise. recall: when in doubt, in."""

@@ -43,7 +43,11 @@ class Language(Filter):
     @field_validator("keep")
     @classmethod
     def _codes(cls, keep: tuple[str, ...]) -> tuple[str, ...]:
-        if odd := [code for code in keep if not (code.isascii() and code.isalpha() and code.islower() and len(code) in {2, 3})]:
+        if odd := [
+            code
+            for code in keep
+            if not (code.isascii() and code.isalpha() and code.islower() and len(code) in {2, 3})
+        ]:
             raise ValueError(f'"{odd[0]}" is not a language code; write it as "en" or "ceb"')
         return keep
 

@@ -1,6 +1,6 @@
-"""Length in words and characters.
+r"""Length in words and characters.
 
-A word is a run of letters, digits, marks and underscores (Unicode's `\\w`), as `n_words` of a text in an alphabet. In scripts
+A word is a run of letters, digits, marks and underscores (Unicode's `\w`). In scripts
 written without spaces a run is no word: every Han, Hiragana and Katakana character counts as one, as word processors count. Thai, Lao,
 Khmer and Burmese runs count as they stand, so texts in them look shorter than they are: bound those by `min_chars`.
 
@@ -45,7 +45,10 @@ class Length(Filter):
 
     @model_validator(mode="after")
     def _leaves_room(self) -> Length:
-        for unit, low, high in (("words", self.min_words, self.max_words), ("chars", self.min_chars, self.max_chars)):
+        for unit, low, high in (
+            ("words", self.min_words, self.max_words),
+            ("chars", self.min_chars, self.max_chars),
+        ):
             if high is not None and low > high:
                 raise ValueError(f"min_{unit}: {low} is above max_{unit} = {high}; no text could pass")
         return self
@@ -55,8 +58,14 @@ class Length(Filter):
         import polars as pl
 
         text = pl.col("text").cast(pl.String)
-        return texts.alias("text").to_frame().select(
-            n_words=text.str.count_matches(WORD).cast(pl.Int64), n_chars=text.str.len_chars().cast(pl.Int64)
+        return (
+            texts
+            .alias("text")
+            .to_frame()
+            .select(
+                n_words=text.str.count_matches(WORD).cast(pl.Int64),
+                n_chars=text.str.len_chars().cast(pl.Int64),
+            )
         )
 
     def rules(self) -> Sequence[Rule]:

@@ -69,7 +69,10 @@ class Alphabet(NamedTuple):
 def alphabet() -> Alphabet:
     """The tables, made at the first call."""
     categories = [unicodedata.category(chr(point)) for point in range(SIZE)]
-    kinds = {name: IGNORED if name == "Cf" else _CLASS_OF_CATEGORY.get(name[0], SEPARATOR) for name in set(categories)}
+    kinds = {
+        name: IGNORED if name == "Cf" else _CLASS_OF_CATEGORY.get(name[0], SEPARATOR)
+        for name in set(categories)
+    }
     classes = np.fromiter(map(kinds.__getitem__, categories), dtype=np.uint8, count=SIZE)
     for first, last in UNSPACED:
         block = classes[first : last + 1]

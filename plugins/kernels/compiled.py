@@ -30,7 +30,7 @@ _kernels: list[Any] = []
 _folder: Path | None = None
 
 
-class _ForgivingCache(FunctionCache):  # type: ignore[misc]
+class _ForgivingCache(FunctionCache):
     """A cache that cannot fail a build: a full disk or a damaged file costs a compilation."""
 
     @contextlib.contextmanager

@@ -49,66 +49,138 @@ class Leaders(NamedTuple):
     """Buckets with more kept documents than were compared with."""
 
 
+class _Task(NamedTuple):
+    """What the pass reads."""
+
+    sets: Hashes
+    bounds: Numbers
+    offsets: Numbers
+    buckets: Numbers
+    rooms: Numbers
+    """The places of bucket b in each of the two lists are rooms[b] to rooms[b + 1]."""
+
+
+class _State(NamedTuple):
+    """What the pass writes."""
+
+    leader: Numbers
+    likeness: Floats
+    parent: Numbers
+    """Union-find over proven pairs."""
+    seen: Numbers
+    """The last document that each was considered for."""
+    listed: Numbers
+    """Row 0: documents kept in each bucket; row 1: those dropped."""
+    counts: Numbers
+    """How many of its places each bucket has filled, in each of the two lists."""
+    capped: npt.NDArray[np.bool_]
+    tally: Numbers
+    """Pairs proven, proposed, compared."""
+
+
+class _Pairs(NamedTuple):
+    """Room for proven pairs; renewed when it runs short."""
+
+    a: Numbers
+    b: Numbers
+    likeness: Floats
+
+
+_KEPT, _DROPPED = 0, 1
+_PROVEN, _PROPOSED, _COMPARED = 0, 1, 2
+
+
 def leaders(sets: Hashes, bounds: Numbers, members: Buckets, threshold: float, cap: int) -> Leaders:
     """Run the pass over shingle sets `sets[bounds[d]:bounds[d + 1]]`, comparing with the first `cap` kept of each bucket.
 
     Each is also compared with the first `cap` dropped of each bucket, for the pairs' sake. Two dropped documents are compared only
     while that can still join two components: what is already known to be connected needs no second proof.
     """
-    sizes = np.bincount(members.buckets)
+    documents, sizes = len(bounds) - 1, np.bincount(members.buckets)
     rooms = np.zeros(len(sizes) + 1, np.int64)
     np.cumsum(np.minimum(sizes, cap), out=rooms[1:])
-    return Leaders(*_pass(sets, bounds, members.offsets, members.buckets, rooms, threshold))
+    task = _Task(sets, bounds, members.offsets, members.buckets, rooms)
+    state = _State(
+        leader=np.arange(documents),
+        likeness=np.ones(documents),
+        parent=np.arange(documents),
+        seen=np.full(documents, -1),
+        listed=np.zeros((2, rooms[-1]), np.int64),
+        counts=np.zeros((2, len(sizes)), np.int64),
+        capped=np.zeros(len(sizes), np.bool_),
+        tally=np.zeros(3, np.int64),
+    )
+    most = 2 * cap * int(np.diff(members.offsets).max(initial=0))  # pairs that one document can add
+    found, done = [], 0
+    while done < documents:
+        room = max(most, 1 << 16)
+        pairs = _Pairs(np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room))
+        state.tally[_PROVEN] = 0
+        done = _advance(task, state, pairs, done, room - most, threshold)
+        found.append([column[: state.tally[_PROVEN]].copy() for column in pairs])
+    a, b, likeness = (
+        (np.concatenate(columns) for columns in zip(*found, strict=True))
+        if found
+        else _Pairs(*[np.zeros(0)] * 3)
+    )
+    proposed, compared = state.tally[1:].tolist()
+    return Leaders(state.leader, state.likeness, a, b, likeness, proposed, compared, int(state.capped.sum()))
 
 
 @compiled
-def _pass(
-    sets: Hashes, bounds: Numbers, offsets: Numbers, buckets: Numbers, rooms: Numbers, threshold: float
-) -> tuple[Numbers, Floats, Numbers, Numbers, Floats, int, int, int]:
-    documents = len(bounds) - 1
-    leader, likeness = np.arange(documents), np.ones(documents)
-    seen, parent = np.full(documents, -1), np.arange(documents)
-    # Two lists a bucket, each with room for `cap`: kept documents (0) and dropped ones (1).
-    listed, counts = np.zeros((2, rooms[-1]), np.int64), np.zeros((2, len(rooms) - 1), np.int64)
-    capped = np.zeros(len(rooms) - 1, np.bool_)
-    a, b, pairs = np.zeros(64, np.int64), np.zeros(64, np.int64), np.zeros(64)
-    size, proposed, compared = 0, 0, 0
-    for document in range(documents):
-        own = sets[bounds[document] : bounds[document + 1]]
-        best, best_likeness = -1, -1.0
-        for kind in range(2 if len(own) else 0):  # the kept decide first, the dropped only add pairs
-            for membership in range(offsets[document], offsets[document + 1]):
-                bucket = buckets[membership]
-                for place in range(rooms[bucket], rooms[bucket] + counts[kind, bucket]):
-                    other = listed[kind, place]
-                    if seen[other] == document:
-                        continue
-                    seen[other] = document
-                    if kind == 1 and best >= 0 and find(parent, other) == find(parent, document):
-                        continue
-                    proposed += 1
-                    length = bounds[other + 1] - bounds[other]
-                    if min(length, len(own)) / max(length, len(own)) < threshold:
-                        continue
-                    compared += 1
-                    found = similarity(own, sets[bounds[other] : bounds[other + 1]], threshold)
-                    if found < threshold:
-                        continue
-                    if size == len(a):
-                        a, b, pairs = np.append(a, a), np.append(b, b), np.append(pairs, pairs)
-                    a[size], b[size], pairs[size] = document, other, found
-                    size += 1
-                    join(parent, document, other)
-                    if kind == 0 and (found > best_likeness or (found == best_likeness and other < best)):
-                        best, best_likeness = other, found
-        kind = 0
-        if best >= 0:
-            leader[document], likeness[document], kind = best, best_likeness, 1
-        for membership in range(offsets[document], offsets[document + 1]):
-            bucket = buckets[membership]
-            if rooms[bucket] + counts[kind, bucket] < rooms[bucket + 1]:
-                listed[kind, rooms[bucket] + counts[kind, bucket]] = document
-                counts[kind, bucket] += 1
-            elif kind == 0:
-                capped[bucket] = True
-    return leader, likeness, a[:size], b[:size], pairs[:size], proposed, compared, capped.sum()
+def _advance(task: _Task, state: _State, pairs: _Pairs, first: int, limit: int, threshold: float) -> int:
+    """Decide documents from `first` on, until all are decided or more than `limit` pairs are proven; return the next one."""
+    for document in range(first, len(task.bounds) - 1):
+        if state.tally[_PROVEN] > limit:
+            return document
+        leader, likeness = _compare(task, state, pairs, document, _KEPT, threshold)
+        kind = _KEPT
+        if leader >= 0:
+            state.leader[document], state.likeness[document], kind = leader, likeness, _DROPPED
+        _compare(task, state, pairs, document, _DROPPED, threshold)
+        for membership in range(task.offsets[document], task.offsets[document + 1]):
+            bucket = task.buckets[membership]
+            place = task.rooms[bucket] + state.counts[kind, bucket]
+            if place < task.rooms[bucket + 1]:
+                state.listed[kind, place] = document
+                state.counts[kind, bucket] += 1
+            elif kind == _KEPT:
+                state.capped[bucket] = True
+    return len(task.bounds) - 1
+
+
+@compiled
+def _compare(
+    task: _Task, state: _State, pairs: _Pairs, document: int, kind: int, threshold: float
+) -> tuple[int, float]:
+    """Compare a document with those listed under `kind` in its buckets, but two dropped ones only if they are not yet connected.
+
+    Returns the most similar and its similarity, the first of equals; (-1, -1.0) where none reaches the threshold.
+    """
+    both_dropped = kind == _DROPPED and state.leader[document] != document
+    own = task.sets[task.bounds[document] : task.bounds[document + 1]]
+    best, best_likeness = -1, -1.0
+    for membership in range(task.offsets[document], task.offsets[document + 1]):
+        bucket = task.buckets[membership]
+        for place in range(task.rooms[bucket], task.rooms[bucket] + state.counts[kind, bucket]):
+            other = state.listed[kind, place]
+            if state.seen[other] == document:
+                continue
+            state.seen[other] = document
+            if both_dropped and find(state.parent, other) == find(state.parent, document):
+                continue
+            state.tally[_PROPOSED] += 1
+            theirs = task.sets[task.bounds[other] : task.bounds[other + 1]]
+            if min(len(theirs), len(own)) / max(len(theirs), len(own)) < threshold:
+                continue
+            state.tally[_COMPARED] += 1
+            found = similarity(own, theirs, threshold)
+            if found < threshold:
+                continue
+            proven = state.tally[_PROVEN]
+            pairs.a[proven], pairs.b[proven], pairs.likeness[proven] = document, other, found
+            state.tally[_PROVEN] += 1
+            join(state.parent, document, other)
+            if found > best_likeness or (found == best_likeness and other < best):
+                best, best_likeness = other, found
+    return best, best_likeness

@@ -156,8 +156,7 @@ def exact_hashes(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 @cache
 def _spaces() -> npt.NDArray[np.bool_]:
-    spaces = np.fromiter((chr(point).isspace() for point in range(0x3001)), np.bool_, count=0x3001)
-    return spaces
+    return np.fromiter((chr(point).isspace() for point in range(0x3001)), np.bool_, count=0x3001)
 
 
 @compiled

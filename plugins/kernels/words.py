@@ -56,7 +56,9 @@ def decode(data: npt.NDArray[np.uint8], position: int, end: int) -> tuple[int, i
     if 0xC0 <= lead < 0xE0 and position + 1 < end:
         return (lead & 0x1F) << 6 | (np.int64(data[position + 1]) & 0x3F), 2
     if 0xE0 <= lead < 0xF0 and position + 2 < end:
-        return (lead & 0x0F) << 12 | (np.int64(data[position + 1]) & 0x3F) << 6 | (np.int64(data[position + 2]) & 0x3F), 3
+        return (lead & 0x0F) << 12 | (np.int64(data[position + 1]) & 0x3F) << 6 | (
+            np.int64(data[position + 2]) & 0x3F
+        ), 3
     if 0xF0 <= lead < 0xF8 and position + 3 < end:
         high = (lead & 0x07) << 18 | (np.int64(data[position + 1]) & 0x3F) << 12
         return high | (np.int64(data[position + 2]) & 0x3F) << 6 | (np.int64(data[position + 3]) & 0x3F), 4
@@ -100,7 +102,8 @@ def shingle(
             position += 1
         if kind == _IGNORED:
             continue
-        if inside != _SEPARATOR and (kind == _SEPARATOR or kind == _ALONE or (kind == _LETTER and inside == _ALONE)):
+        ends = kind in (_SEPARATOR, _ALONE) or (kind == _LETTER and inside == _ALONE)
+        if inside != _SEPARATOR and ends:
             hashed = mix(word)
             rolling = rolling * _BASE + hashed
             if words >= ngram:

@@ -97,7 +97,7 @@ def test_chunks_give_back_the_tokens_of_their_document(built: Build, tokenizer: 
     encoder = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
     rows = query(
         built.version,
-        "select d.text, d.n_tokens, list(c.input_ids order by position) ids, max(len(c.input_ids)) longest "
+        "select d.text, d.n_tokens, list(c.input_ids order by c.position) ids, max(len(c.input_ids)) longest "
         "from documents d join chunks c using (doc_id) group by all",
     )
     assert rows.height == built.manifest.counts["documents"]
@@ -138,7 +138,7 @@ def test_a_moved_threshold_extracts_and_scores_nothing(tmp_path: Path, tokenizer
     write_site(tmp_path / "site")
     first = build_here(write_recipe(tmp_path, tokenizer))
     assert first.performed["extract"] > 0
-    moved = build_here(write_recipe(tmp_path, tokenizer, **{"min_words = 40": "min_words = 100"}))
+    moved = build_here(write_recipe(tmp_path, tokenizer, **{"min_words = 40": "min_words = 168"}))
     assert moved.version.spec == "tales@2"
     assert (moved.performed["extract"], moved.performed["clean"], moved.performed["annotate"]) == (0, 0, 0)
     assert moved.manifest.counts["documents"] < first.manifest.counts["documents"]

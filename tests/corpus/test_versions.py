@@ -19,14 +19,20 @@ def pristine(tmp_path_factory):
 
 def every_file():
     """Names of all files of a version."""
-    split = [f"{table}/{name}-00000.parquet" for table in ("documents", "chunks") for name in ("train", "val", "test")]
+    split = [
+        f"{table}/{name}-00000.parquet"
+        for table in ("documents", "chunks")
+        for name in ("train", "val", "test")
+    ]
     whole = [f"{table}/part-00000.parquet" for table in SCHEMAS if table not in {"documents", "chunks"}]
     return [*split, *whole, "README.md", MANIFEST, MANIFEST_SHA]
 
 
 def test_a_version_as_published_has_no_problems(pristine):
     assert verify(pristine) == []
-    assert {path.relative_to(pristine.path).as_posix() for path in pristine.path.rglob("*") if path.is_file()} == set(every_file())
+    assert {
+        path.relative_to(pristine.path).as_posix() for path in pristine.path.rglob("*") if path.is_file()
+    } == set(every_file())
 
 
 @pytest.mark.parametrize("name", every_file())
@@ -156,11 +162,17 @@ BREAKS = {
     "a document with a fate is in documents or in rejects, once": drop("rejects", "doc_id", GONE),
     "a document has a fate": put("fates", "doc_id", GONE, doc_id=None),
     "the kept documents are those in documents": put("fates", "doc_id", KEPT, stage="filter"),
-    "a document belongs to the page its fate names": put("documents", "doc_id", KEPT, page_id=page_of("empty.html")),
+    "a document belongs to the page its fate names": put(
+        "documents", "doc_id", KEPT, page_id=page_of("empty.html")
+    ),
     "scores stand once for a document, and for every kept one": drop("scores", "doc_id", KEPT),
     "edits name a document": put("edits", "step", "0:unicode", doc_id="nobody"),
-    "a document dropped as a duplicate names the survivor that duplicates has": put("duplicates", "survivor_id", KEPT, survivor_id=OTHER),
-    "a survivor was itself kept by dedup, whatever came later": put("duplicates", "survivor_id", KEPT, survivor_id=GONE),
+    "a document dropped as a duplicate names the survivor that duplicates has": put(
+        "duplicates", "survivor_id", KEPT, survivor_id=OTHER
+    ),
+    "a survivor was itself kept by dedup, whatever came later": put(
+        "duplicates", "survivor_id", KEPT, survivor_id=GONE
+    ),
     "a group stands once in groups": twice("groups", "group_id", KEPT),
     "a component lies in one split": join_components,
     "a group counts its documents": put("groups", "group_id", KEPT, n_documents=7),
@@ -169,7 +181,9 @@ BREAKS = {
     "a chunk_id stands once in chunks": twice("chunks", "doc_id", KEPT),
     "a chunk has a label for each of its n_tokens": shorten_labels,
     "a label is its token or -100, and n_trained counts the former": shift_a_label,
-    "the chunks of a document count from 0 and add up to its n_tokens": put("chunks", "position", 1, position=4),
+    "the chunks of a document count from 0 and add up to its n_tokens": put(
+        "chunks", "position", 1, position=4
+    ),
 }
 
 
@@ -215,7 +229,9 @@ def republish(version, change):
 def test_counts_in_the_manifest_are_held_against_the_tables(tmp_path):
     version = write_version(tmp_path)
     republish(version, lambda tables: tables["counts"].update(tokens=3))
-    assert [problem.partition(" ")[2] for problem in verify(version)] == [f"are {version_tokens(version)} tokens; the manifest says 3"]
+    assert [problem.partition(" ")[2] for problem in verify(version)] == [
+        f"are {version_tokens(version)} tokens; the manifest says 3"
+    ]
 
 
 def version_tokens(version):

@@ -4,10 +4,11 @@ import random
 
 import pyarrow as pa
 import pytest
-from corpus.phases import dedup_fuzzy
-from corpus.phases.dedup import dedup, survivor_order
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from corpus.phases import dedup_fuzzy
+from corpus.phases.dedup import dedup, survivor_order
 from plugins.kernels.signatures import exact_hashes, sign
 from plugins.kernels.words import shingles
 from schemas.errors import LedgerError
@@ -41,7 +42,10 @@ def reader(texts, rows=3):
         ids = sorted(doc_ids, reverse=True)
         for start in range(0, len(ids), rows):
             part = ids[start : start + rows]
-            yield pa.table({"doc_id": part, "text": pa.array([texts[doc_id] for doc_id in part], pa.large_string())})
+            yield pa.table({
+                "doc_id": part,
+                "text": pa.array([texts[doc_id] for doc_id in part], pa.large_string()),
+            })
 
     return read
 
@@ -57,11 +61,17 @@ def true_similarity(one, other, ngram=5):
 
 
 def rows(found):
-    return {row["doc_id"]: (row["survivor_id"], row["similarity"], row["method"]) for row in found.duplicates.to_pylist()}
+    return {
+        row["doc_id"]: (row["survivor_id"], row["similarity"], row["method"])
+        for row in found.duplicates.to_pylist()
+    }
 
 
 PROSE = "the innkeeper looks up from her ledger and says that no room is free tonight because of the fair in town "
-LONG = PROSE + "and that the stable may do for anyone who does not mind the horses or the cold of an early spring"
+LONG = (
+    PROSE
+    + "and that the stable may do for anyone who does not mind the horses or the cold of an early spring"
+)
 
 
 def test_equal_texts_point_at_the_first_in_survivor_order():
@@ -80,7 +90,10 @@ def test_copies_of_a_dropped_document_point_at_the_one_finally_kept():
     found = find(texts, Dedup(fuzzy=Fuzzy(threshold=0.7)))
     similarity = true_similarity(texts["a"], texts["kept"])
     assert rows(found) == {"a": ("kept", similarity, "fuzzy"), "copy": ("kept", similarity, "fuzzy")}
-    assert {(row["doc_a"], row["doc_b"]) for row in found.edges.to_pylist()} == {("a", "copy"), ("copy", "kept")}
+    assert {(row["doc_a"], row["doc_b"]) for row in found.edges.to_pylist()} == {
+        ("a", "copy"),
+        ("copy", "kept"),
+    }
 
 
 def test_exact_can_be_turned_off_and_so_can_fuzzy():
@@ -92,7 +105,9 @@ def test_exact_can_be_turned_off_and_so_can_fuzzy():
 
 
 def test_texts_without_words_are_duplicates_only_when_equal():
-    assert rows(find({"a": "***", "b": "***", "c": "---"}, Dedup(survivor=("doc_id",)))) == {"b": ("a", 1.0, "exact")}
+    assert rows(find({"a": "***", "b": "***", "c": "---"}, Dedup(survivor=("doc_id",)))) == {
+        "b": ("a", 1.0, "exact")
+    }
 
 
 def test_nothing_to_compare_gives_empty_tables_of_the_right_schema():
@@ -162,7 +177,10 @@ def test_duplicates_are_those_of_the_definition(texts):
             survivor, similarity, _ = expected.get(equal[0], (equal[0], 1.0, ""))
             expected[doc_id] = survivor, similarity, "exact" if survivor == equal[0] else "fuzzy"
             continue
-        near = [(len(sets[doc_id] & sets[other]) / len(sets[doc_id] | sets[other] or {1}), other) for other in kept]
+        near = [
+            (len(sets[doc_id] & sets[other]) / len(sets[doc_id] | sets[other] or {1}), other)
+            for other in kept
+        ]
         near = [pair for pair in near if pair[0] >= SURE.threshold]
         if near:
             similarity, survivor = max(near, key=lambda pair: (pair[0], -order.index(pair[1])))
@@ -173,7 +191,7 @@ def test_duplicates_are_those_of_the_definition(texts):
 
 
 def test_batches_of_neighbourhoods_give_what_one_batch_gives(monkeypatch):
-    texts = {f"{name}{key}": f"{name} {name}{name} " + text for name in "pqr" for key, text in chain(12).items()}
+    texts = {f"{name}{key}": text.replace("w", name) for name in "pqr" for key, text in chain(12).items()}
     whole = find(texts)
     asked = []
 
@@ -190,7 +208,10 @@ def template(count, own):
     """Pages of one template: 150 words in common, `own` words of their own."""
     rng = random.Random(5)
     frame = " ".join(f"frame{number}" for number in range(150))
-    return {f"{page:05}": frame + " " + " ".join(f"x{rng.randrange(10**9)}" for _ in range(own)) for page in range(count)}
+    return {
+        f"{page:05}": frame + " " + " ".join(f"x{rng.randrange(10**9)}" for _ in range(own))
+        for page in range(count)
+    }
 
 
 def test_a_hot_bucket_of_pages_alike_is_one_document():
@@ -213,7 +234,7 @@ def test_a_text_that_is_missing_or_not_the_one_signed_stops_the_build():
     table = candidates(texts)
     with pytest.raises(LedgerError, match="no text, a among"):
         dedup(table, Dedup(), lambda doc_ids: reader(texts)([doc_id for doc_id in doc_ids if doc_id != "a"]))
-    with pytest.raises(LedgerError, match="document a has .* shingles"):
+    with pytest.raises(LedgerError, match=r"document a has .* shingles"):
         dedup(table, Dedup(), reader({**texts, "a": "changed since"}))
 
 
@@ -222,3 +243,48 @@ def test_signatures_too_short_for_the_threshold_are_refused():
     table = candidates(texts, Fuzzy(permutations=16))
     with pytest.raises(ValueError, match="signatures have 16 values"):
         dedup(table, Dedup(exact=False), reader(texts))
+
+
+# ------------------------------------------------------------------------------------------------ real data
+
+
+def test_planted_plagiarism_is_found_and_nothing_else(shared_data):
+    """McCormick's 1,000 articles, 10 of them plagiarised in pairs, at the tutorial's own setting: word 3-grams, .5."""
+    folder = shared_data / "dedup" / "mccormick-minhash" / "data"
+    lines = (folder / "articles_1000.train").read_text(encoding="utf-8").splitlines()
+    texts = dict(line.split(" ", 1) for line in lines)
+    planted = {frozenset(line.split()) for line in (folder / "articles_1000.truth").read_text().splitlines()}
+    found = find(texts, Dedup(fuzzy=Fuzzy(threshold=0.5, ngram=3)))
+    assert {frozenset((row["doc_id"], row["survivor_id"])) for row in found.duplicates.to_pylist()} == planted
+
+
+@pytest.mark.parametrize("book", ["Love-Among-the-Chickens_3829", "Pride-and-Prejudice_1342"])
+def test_editions_of_a_book_have_the_similarity_measured_for_them(shared_data, book):
+    """The plain-text editions of `book_edition_pairs.tsv`, whose Jaccard similarities another program computed exactly."""
+    lines = (shared_data / "dedup" / "book_edition_pairs.tsv").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("\t") for line in lines[1:] if line.startswith(book)]
+    measured = {
+        frozenset(pair[1:3]): float(pair[5])
+        for pair in pairs
+        if all(name.endswith(".txt") for name in pair[1:3])
+    }
+    texts = {name: read_book(shared_data / name) for name in sorted(set().union(*measured))}
+    found = find(texts, Dedup(exact=False))
+    assert found.edges.num_rows
+    for row in found.edges.to_pylist():
+        assert row["similarity"] == pytest.approx(
+            measured[frozenset((row["doc_a"], row["doc_b"]))], abs=0.001
+        )
+    dropped = rows(found)
+    near = {name for pair, similarity in measured.items() if similarity >= 0.8 for name in pair}
+    assert len(near - dropped.keys()) == 1
+    assert dropped.keys() < near
+
+
+def read_book(path):
+    """The whole file, as its encoding allows: UTF-8, else Latin-1."""
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from plugins.kernels import compiled
 
 ROOT = Path(compiled.__file__).resolve().parents[2]
@@ -23,7 +24,12 @@ print(used is not None, roots, sum(_join_all.stats.cache_hits.values()))
 
 def run(path):
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(path)], cwd=ROOT, capture_output=True, text=True, check=True, timeout=50
+        [sys.executable, "-c", PROGRAM, str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=50,
     )
     return done.stdout.strip()
 

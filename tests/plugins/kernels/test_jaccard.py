@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from plugins.kernels.jaccard import UNLIKE, similarity
 
 SETS = st.sets(st.integers(0, 60), max_size=40)

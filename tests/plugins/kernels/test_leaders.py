@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from plugins.kernels.components import components
 from plugins.kernels.leaders import Buckets, leaders
 
@@ -36,14 +37,18 @@ def by_definition(sets, threshold):
 def test_leaders_are_those_of_the_definition(sets, threshold, buckets):
     found = run(sets, threshold, buckets=buckets)
     assert found.leader.tolist() == by_definition(sets, threshold)
-    assert found.likeness.tolist() == [jaccard(own, sets[lead]) for own, lead in zip(sets, found.leader, strict=True)]
+    assert found.likeness.tolist() == [
+        jaccard(own, sets[lead]) for own, lead in zip(sets, found.leader, strict=True)
+    ]
     assert found.capped == 0
 
 
 @given(SETS, THRESHOLDS)
 def test_pairs_are_true_and_complete_up_to_connection(sets, threshold):
     found = run(sets, threshold)
-    pairs = {(int(b), int(a)): value for a, b, value in zip(found.a, found.b, found.pair_likeness, strict=True)}
+    pairs = {
+        (int(b), int(a)): value for a, b, value in zip(found.a, found.b, found.pair_likeness, strict=True)
+    }
     true = {
         (i, j): jaccard(sets[i], sets[j])
         for j in range(len(sets))
@@ -54,14 +59,19 @@ def test_pairs_are_true_and_complete_up_to_connection(sets, threshold):
     assert len(pairs) == len(found.a)
     kept = {index for index, lead in enumerate(found.leader.tolist()) if lead == index}
     assert {pair for pair in true if kept & set(pair)} <= pairs.keys()
-    joined = [components(len(sets), *np.array(list(some), np.int64).reshape(-1, 2).T).tolist() for some in (pairs, true)]
+    joined = [
+        components(len(sets), *np.array(list(some), np.int64).reshape(-1, 2).T).tolist()
+        for some in (pairs, true)
+    ]
     assert joined[0] == joined[1]
 
 
 @given(SETS, THRESHOLDS, st.integers(1, 4))
 def test_a_cap_never_drops_a_document_without_proof(sets, threshold, cap):
     found = run(sets, threshold, cap=cap)
-    for own, lead, likeness in zip(range(len(sets)), found.leader.tolist(), found.likeness.tolist(), strict=True):
+    for own, lead, likeness in zip(
+        range(len(sets)), found.leader.tolist(), found.likeness.tolist(), strict=True
+    ):
         assert found.leader[lead] == lead
         assert likeness == jaccard(sets[own], sets[lead])
         assert likeness >= threshold

@@ -2,6 +2,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
+
 from plugins.kernels.presence import Presence
 from plugins.kernels.words import distinct, shingles
 
@@ -15,4 +16,6 @@ def test_a_shingle_is_met_exactly_when_a_text_holds_it(few, many, ngram):
     presence = Presence(wanted, ngram)
     for text in many:
         presence.meet(pa.array([text]))
-    assert [presence.met(wanted[i : i + 1]) for i in range(len(wanted))] == [value in held for value in wanted.tolist()]
+    assert [presence.met(wanted[i : i + 1]) for i in range(len(wanted))] == [
+        value in held for value in wanted.tolist()
+    ]

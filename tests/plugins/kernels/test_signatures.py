@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from plugins.kernels.signatures import exact_hashes, sign
 from schemas.fingerprint import digest
 

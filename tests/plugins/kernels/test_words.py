@@ -8,10 +8,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from plugins.kernels.alphabet import SIZE, UNSPACED, alphabet
 from plugins.kernels.words import distinct, shingle, shingle_sets, shingles
 
-WORDS = st.lists(st.sampled_from(["tea", "Tee", "茶", "ชา", "Ärger", "x1", "٣", "naïve", "e\u0301", "co\u00adop"]), max_size=30)
+WORDS = st.lists(
+    st.sampled_from(["tea", "Tee", "茶", "ชา", "Ärger", "x1", "٣", "naïve", "e\u0301", "co\u00adop"]),
+    max_size=30,
+)
 
 
 def words_of(text):
@@ -100,12 +104,17 @@ def test_english_words_are_those_of_the_usual_pattern():
 
 
 def test_a_text_shorter_than_a_shingle_is_one_shingle_and_one_without_words_none():
-    lengths = [len(found) for found in shingles(pa.array(["one two three", "...", "", None, "a b c d e", "a b c d e f"]), 5)]
+    lengths = [
+        len(found)
+        for found in shingles(pa.array(["one two three", "...", "", None, "a b c d e", "a b c d e f"]), 5)
+    ]
     assert lengths == [1, 0, 0, 0, 1, 2]
     assert hashes_of("one two three", 5) != hashes_of("one two", 5)
 
 
-@given(st.lists(st.one_of(st.none(), st.text(max_size=20)), max_size=12), st.integers(0, 12), st.integers(0, 12))
+@given(
+    st.lists(st.one_of(st.none(), st.text(max_size=20)), max_size=12), st.integers(0, 12), st.integers(0, 12)
+)
 def test_slices_chunks_nulls_and_types_give_the_same_sets(texts, start, length):
     plain = pa.array(texts, pa.large_string())
     expected = [found.tolist() for found in shingles(plain, 3)]
