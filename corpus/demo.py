@@ -35,7 +35,7 @@ from schemas.store import Store
 FOLDER = Path(".gristmill") / "demo"
 
 QUESTION = """\
-select stage, reason, count(*) as n, min(url) as one_of_them
+select stage, reason, count(*) as n, min(detail) as for_example
 from fates
 group by all
 order by n desc, stage, reason"""
@@ -86,7 +86,7 @@ def demo(root: Path, *, steps: int | None = None, again: bool = False, recipe: P
     run, fresh = _train(guide, trainer, made, recipe, home, again=again)
     _evaluate(guide, run, fresh=fresh)
     _answer(guide, run)
-    _farewell(guide, made, run, root, home)
+    _farewell(guide, made, run, home)
 
 
 # ------------------------------------------------------------------------------------------------ the steps
@@ -138,7 +138,7 @@ def _train(guide: Guide, trainer: Any, made: Build, recipe: Path, home: Path, *,
         guide.say(f"{run.spec} is already trained on {made.version.spec}; `gristmill demo --again` trains another.")
     end = run.record.outcome
     guide.say(
-        f"{end.steps} steps, {end.trained_tokens:,} tokens trained; it stopped since {end.stop_reason}.",
+        f"{end.steps} steps, {end.trained_tokens:,} tokens trained; it stopped: {end.stop_reason}.",
         f"Loss on val: {end.first_val_loss:.4f} before, {end.val_loss:.4f} after." if end.val_loss and end.first_val_loss else "",
     )
     return run, fresh
@@ -164,10 +164,10 @@ def _answer(guide: Guide, run: Any) -> None:
     guide.console.print(table)
 
 
-def _farewell(guide: Guide, made: Build, run: Any, root: Path, home: Path) -> None:
+def _farewell(guide: Guide, made: Build, run: Any, home: Path) -> None:
     guide.step(
         f"Done in {guide.seconds:.0f} s. Where everything lies",
-        f"corpus    {made.version.path}",
+        f"corpus    {Store(home).version(made.version.spec).path}",
         f"run       {run.path}",
         f"adapter   {run.adapter}",
         f"model     {Store(home).models}",
@@ -175,8 +175,8 @@ def _farewell(guide: Guide, made: Build, run: Any, root: Path, home: Path) -> No
         "Go on with:",
         f'  gristmill sql {made.version.spec} "select title, n_tokens from documents" --root {home}',
         f'  gristmill chat {run.spec} --prompt "Fog came up the river" --root {home}',
-        f"  gristmill init roleplay my-corpus{'' if root == Path() else f'   (now in {Path.cwd()})'}",
-        f"Leave nothing behind: rm -r {home}   (versions are read-only; chmod -R u+w it first)",
+        "  gristmill init roleplay my-corpus",
+        f"Leave nothing behind (published versions are read-only): chmod -R u+w {home} && rm -r {home}",
     )
 
 

@@ -196,7 +196,7 @@ SIGNATURES = pa.schema([
     pa.field("n_shingles", pa.int64(), nullable=False),
     pa.field("minhash", pa.list_(pa.uint32())),
 ])
-"""`exact_hash` is of the normalised text; `minhash` is null where fuzzy dedup is off or the text is shorter than a shingle."""
+"""`exact_hash` is of the normalised text; `minhash` is null where fuzzy dedup is off or the text has no word."""
 
 EDGES = pa.schema([
     pa.field("doc_a", pa.string(), nullable=False),

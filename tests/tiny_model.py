@@ -57,7 +57,7 @@ def make_tiny_model(folder: Path, texts: Sequence[str] = TEXTS, vocab: int = 300
         max_position_embeddings=512,
         eos_token_id=0,
         bos_token_id=None,
-        pad_token_id=0,
+        # No pad_token_id: it would make the end token's embedding, and with it its logit, zero for ever.
         tie_word_embeddings=True,
         # Wide enough that attention matters: with the usual 0.02 a leak between documents would hardly show.
         initializer_range=0.2,

@@ -59,7 +59,11 @@ def _work(plan: Plan, run: Run, *, quiet: bool) -> Run:
     record, checkpoint = run.record, runs.newest_checkpoint(run)
     write_json(run.path / "preflight.json", plan.preflight.to_json())
     set_seed(plan.train.seed)
-    loaded = plan.backend.load(plan.model, plan.train, max_length=plan.max_length, device=plan.device)
+    # Killed between its last step and its end: transformers would take one step more, so it is not asked.
+    over = checkpoint is not None and checkpoint[1] >= plan.steps.total
+    loaded = plan.backend.load(
+        plan.model, plan.train, max_length=plan.max_length, device=plan.device, adapter=checkpoint[0] if checkpoint and over else None
+    )
     _name_base(loaded, record.base.name)
     collator = Collator(_pad_token(loaded))
     if plan.train.packing:
@@ -73,7 +77,7 @@ def _work(plan: Plan, run: Run, *, quiet: bool) -> Run:
         if checkpoint:
             progress.say(f"{run.spec} goes on after step {checkpoint[1]}")
             watch.take_up(checkpoint[1], plan.steps.total)
-        if watch.reason is None:  # else it was killed between its last step and its end
+        if not over and watch.reason is None:
             trainer.train(resume_from_checkpoint=str(checkpoint[0]) if checkpoint else None)
     return _finish(plan, run, record, watch, loaded)
 

@@ -26,11 +26,14 @@ class Stopper:
 
     def see(self, step: int, value: float) -> bool:
         """Take note of a value; True where it is the best so far. A value that is no number never is."""
+        if not math.isfinite(value):
+            self.waited += 1
+            return False
         if self.mark is None or self._better(value, self.mark, self.rule.min_delta):
-            self.mark, self.waited = (value if math.isfinite(value) else None), 0
+            self.mark, self.waited = value, 0
         else:
             self.waited += 1
-        if not math.isfinite(value) or (self.best is not None and not self._better(value, self.best, 0.0)):
+        if self.best is not None and not self._better(value, self.best, 0.0):
             return False
         self.best, self.best_step = value, step
         return True

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.commands.columns import columns
+from schemas.store import SPLITS
 
 if TYPE_CHECKING:
     from corpus.pipeline import Build
@@ -45,7 +46,8 @@ def version_summary(version: VersionPath, manifest: Manifest) -> list[str]:
         columns(
             [
                 (split, record.documents, "documents", record.chunks, "chunks", record.tokens, "tokens")
-                for split, record in manifest.splits.items()
+                for split in SPLITS
+                if (record := manifest.splits.get(split))
             ],
             indent="  ",
         ),

@@ -3,7 +3,7 @@
 Shortest edit scripts are quadratic, and a book has a hundred thousand lines. So the texts are aligned by their rare tokens
 (Bram Cohen's patience diff): lines first, compared without their whitespace since that is what cleaners change most, then words inside
 the lines that differ. `difflib` sees only what is small. Where nothing aligns, the span is coarse, never wrong: edits are cut from a
-partition of both texts, so that replaying them gives the new text whatever the alignment. A 5 MB book takes about a second.
+partition of both texts, so that replaying them gives the new text whatever the alignment. A book of 5 MB takes a tenth of a second where little changed, and some seconds where every line did.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from plugins.contracts import Edit
 
 SMALL = 4096
 """Pairs of tokens that `difflib` may be given at once."""
+
+TINY = 64
+"""Pairs that `difflib` is given whatever they are."""
 
 Block = tuple[int, int, int, int]
 """Tokens [i1, i2) of the one sequence against [j1, j2) of the other."""
@@ -163,6 +166,9 @@ def _pieces(a: Sequence[str], b: Sequence[str], block: Block) -> list[Block] | N
 
 
 def _matches(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
+    # Blanks and full stops are in every line: what has nothing else in common is another text.
+    if len(a) * len(b) > TINY and not any(map(str.isalnum, set(a) & set(b))):
+        return []
     matcher = SequenceMatcher(None, a, b, autojunk=False)
     return [(m.a + k, m.b + k) for m in matcher.get_matching_blocks() for k in range(m.size)]
 

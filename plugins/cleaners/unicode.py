@@ -4,7 +4,8 @@ ftfy runs at 1.5 MB/s, so it sees only the lines that its own heuristic calls su
 decoded text is used: curly quotes, full-width letters and ligatures are the author's. Text in ASCII without control characters
 passes untouched.
 
-Removed: C0 and C1 controls but newline and tab (U+0085, next line, becomes a newline), the byte-order mark U+FEFF, the zero-width
+Replaced: C1 controls by what windows-1252 has in their place, since that is what they were ("\x85" is an ellipsis, hardly ever "next line").
+Removed: C0 controls but newline and tab, C1 controls that are left, the byte-order mark U+FEFF, the zero-width
 space U+200B, the word joiner U+2060, the soft hyphen U+00AD, lone noncharacters U+FFFE and U+FFFF.
 Kept, since they change what is read: the joiners U+200C and U+200D (Persian, Indic scripts, emoji), variation selectors, bidi marks.
 U+FFFD stays: it shows that something was lost.
@@ -18,8 +19,8 @@ from typing import ClassVar
 
 from plugins.contracts import Cleaner
 
-_ENDS = re.compile("\r\n|\r|\x85")
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff\ufffe\uffff]")
+_ENDS = re.compile("\r\n?")
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u2060\ufeff\ufffe\uffff]")
 _DIRTY_ASCII = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 _ROUNDS = 16
 """Mending may uncover what needs mending. Every round shortens the text, and four are a rarity."""

@@ -1,6 +1,6 @@
 """What a page says of itself in its head: title, author, date, canonical address, licence. One parse, no heuristics on the body.
 
-Trafilatura's own metadata costs more than its text; this takes a millisecond. What is not stated is null: a guess would be
+Trafilatura's own metadata costs more than its text; this takes some milliseconds. What is not stated is null: a guess would be
 taken for a fact later. JSON-LD is not read.
 """
 

@@ -86,6 +86,9 @@ class _Pairs(NamedTuple):
     likeness: Floats
 
 
+PAIRS = 1 << 16
+"""Proven pairs held before they are put aside."""
+
 _KEPT, _DROPPED = 0, 1
 _PROVEN, _PROPOSED, _COMPARED = 0, 1, 2
 
@@ -111,20 +114,19 @@ def leaders(sets: Hashes, bounds: Numbers, members: Buckets, threshold: float, c
         tally=np.zeros(3, np.int64),
     )
     most = 2 * cap * int(np.diff(members.offsets).max(initial=0))  # pairs that one document can add
-    found, done = [], 0
+    found, done = [_room(0)], 0
     while done < documents:
-        room = max(most, 1 << 16)
-        pairs = _Pairs(np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room))
+        pairs = _room(most + PAIRS)
         state.tally[_PROVEN] = 0
-        done = _advance(task, state, pairs, done, room - most, threshold)
-        found.append([column[: state.tally[_PROVEN]].copy() for column in pairs])
-    a, b, likeness = (
-        (np.concatenate(columns) for columns in zip(*found, strict=True))
-        if found
-        else _Pairs(*[np.zeros(0)] * 3)
-    )
+        done = _advance(task, state, pairs, done, PAIRS, threshold)
+        found.append(_Pairs(*(column[: state.tally[_PROVEN]].copy() for column in pairs)))
+    a, b, likeness = (np.concatenate(columns) for columns in zip(*found, strict=True))
     proposed, compared = state.tally[1:].tolist()
     return Leaders(state.leader, state.likeness, a, b, likeness, proposed, compared, int(state.capped.sum()))
+
+
+def _room(size: int) -> _Pairs:
+    return _Pairs(np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(size))
 
 
 @compiled
@@ -133,11 +135,12 @@ def _advance(task: _Task, state: _State, pairs: _Pairs, first: int, limit: int, 
     for document in range(first, len(task.bounds) - 1):
         if state.tally[_PROVEN] > limit:
             return document
-        leader, likeness = _compare(task, state, pairs, document, _KEPT, threshold)
-        kind = _KEPT
-        if leader >= 0:
-            state.leader[document], state.likeness[document], kind = leader, likeness, _DROPPED
-        _compare(task, state, pairs, document, _DROPPED, threshold)
+        # _KEPT decides, _DROPPED only adds pairs. In a loop, since numba would compile for each constant apart.
+        for kind in range(2):
+            leader, likeness = _compare(task, state, pairs, document, kind, threshold)
+            if kind == _KEPT and leader >= 0:
+                state.leader[document], state.likeness[document] = leader, likeness
+        kind = _KEPT if state.leader[document] == document else _DROPPED
         for membership in range(task.offsets[document], task.offsets[document + 1]):
             bucket = task.buckets[membership]
             place = task.rooms[bucket] + state.counts[kind, bucket]
@@ -171,7 +174,7 @@ def _compare(
                 continue
             state.tally[_PROPOSED] += 1
             theirs = task.sets[task.bounds[other] : task.bounds[other + 1]]
-            if min(len(theirs), len(own)) / max(len(theirs), len(own)) < threshold:
+            if min(len(theirs), len(own)) / max(len(theirs), len(own), 1) < threshold:
                 continue
             state.tally[_COMPARED] += 1
             found = similarity(own, theirs, threshold)

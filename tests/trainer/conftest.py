@@ -80,21 +80,29 @@ def write_version(root: Path, recipe: Path, model: Path, rows: dict[str, list[di
 Make = Callable[..., tuple[Path, Path]]
 
 
-@pytest.fixture
-def made(tmp_path: Path, tiny_model: Path) -> Make:
-    """Writes a recipe with the given [train] lines and a version of it; returns (root, recipe)."""
+@pytest.fixture(scope="session")
+def make_version(tiny_model: Path) -> Make:
+    """Writes a recipe with the given [train] lines and a version of it under a root; returns (root, recipe)."""
 
-    def make(train: str = "", *, sections: str = "", train_texts=TEXTS[:24], val_texts=TEXTS[24:36], test_texts=TEXTS[36:48], edit=None):
-        recipe = tmp_path / "recipe.toml"
+    def make(root: Path, train: str = "", *, train_texts=TEXTS[:24], val_texts=TEXTS[24:36], test_texts=TEXTS[36:48], edit=None):
+        recipe = root / "recipe.toml"
+        usual = ['backend = "peft"', "batch_size = 4", "micro_batch_size = 2", "learning_rate = 1e-2"]
+        lines = [line for line in usual if f"{line.split()[0]} =" not in train]
         recipe.write_text(
-            f'name = "tale"\n[[source]]\nuse = "files"\npath = "*.txt"\n{sections}\n[tokens]\nmodel = "{tiny_model}"\nmax_tokens = 128\n'
-            f'[train]\nbackend = "peft"\nbatch_size = 4\nmicro_batch_size = 2\nlearning_rate = 1e-2\n{train}\n'
+            'name = "tale"\n[[source]]\nuse = "files"\npath = "*.txt"\n'
+            f'[tokens]\nmodel = "{tiny_model}"\nmax_tokens = 128\n[train]\n' + "\n".join([*lines, train, ""])
         )
         texts = {"train": train_texts, "val": val_texts, "test": test_texts}
         rows = {split: chunk_rows(tiny_model, split, listed) for split, listed in texts.items()}
         if edit:
             edit(rows)
-        write_version(tmp_path, recipe, tiny_model, rows)
-        return tmp_path, recipe
+        write_version(root, recipe, tiny_model, rows)
+        return root, recipe
 
     return make
+
+
+@pytest.fixture
+def made(tmp_path: Path, make_version: Make) -> Make:
+    """`make_version` in the test's own folder."""
+    return lambda *args, **more: make_version(tmp_path, *args, **more)

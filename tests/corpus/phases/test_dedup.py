@@ -15,8 +15,8 @@ from schemas.errors import LedgerError
 from schemas.recipe import Dedup, Fuzzy
 from schemas.tables import DUPLICATES, EDGES
 
-SURE = Fuzzy(threshold=0.5, ngram=1, permutations=1024, recall=1 - 1e-15)
-"""LSH of 512 bands of 2 rows or finer: no pair at the threshold escapes in practice, so that a brute-force oracle applies."""
+SURE = Fuzzy(threshold=0.5, ngram=1, permutations=256, recall=1 - 1e-9)
+"""LSH of 128 bands of 2 rows: no pair at the threshold escapes in practice, so that a brute-force oracle applies."""
 
 
 def candidates(texts, fuzzy=None, **columns):

@@ -6,7 +6,24 @@ from hypothesis import strategies as st
 
 from plugins.cleaners.unicode import Unicode
 
-MOJIBAKE = st.lists(st.sampled_from(["â€™", "Ã©", "Ã", "Â", "\x80", "\x99", "\u00ad", "\r", "\n", "a", "é", "e\u0301", "ï»¿", "ðŸ˜Š"])).map("".join)
+MOJIBAKE = st.lists(
+    st.sampled_from([
+        "â€™",
+        "Ã©",
+        "Ã",
+        "Â",
+        "\x80",
+        "\x99",
+        "\u00ad",
+        "\r",
+        "\n",
+        "a",
+        "é",
+        "e\u0301",
+        "ï»¿",
+        "ðŸ˜Š",
+    ])
+).map("".join)
 DAMAGED = st.text(max_size=30).map(lambda text: text.encode("utf-8", "replace").decode("latin-1"))
 
 
@@ -29,9 +46,10 @@ def test_what_comes_out_is_composed_and_has_no_control_characters(text):
     [
         ("Itâ€™s the innkeeperâ€™s cafÃ©.", "It’s the innkeeper’s café."),
         ("ÃƒÂ©tÃƒÂ©", "été"),
-        ("line\r\nline\rline\x85line", "line\nline\nline\nline"),
+        ("line\r\nline\rline", "line\nline\nline"),
+        ("and so on\x85 he\x92d say", "and so on… he’d say"),
         ("\ufeffzero\u200bwidth, soft\u00adhyphen, bell\x07, nul\0", "zerowidth, softhyphen, bell, nul"),
-        ("one bad line: cafÃ©\none good: Â© is fine", "one bad line: café\none good: Â© is fine"),
+        ("one bad line: cafÃ©\none good: SMÖRGÅS © ÂGE", "one bad line: café\none good: SMÖRGÅS © ÂGE"),
     ],
 )
 def test_damage_is_mended(before, after):
@@ -60,6 +78,8 @@ def test_known_mojibake_is_mended(shared_data):
     folder = shared_data / "hostile/ftfy/tests"
     cases = [case for path in sorted(folder.rglob("*.json")) for case in json.loads(path.read_text("utf-8"))]
     wanted = [case for case in cases if case.get("expect") == "pass" and "fixed-encoding" in case]
-    right = sum(Unicode().clean(case["original"]) == Unicode().clean(case["fixed-encoding"]) for case in wanted)
+    right = sum(
+        Unicode().clean(case["original"]) == Unicode().clean(case["fixed-encoding"]) for case in wanted
+    )
     assert wanted
     assert right == len(wanted)

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from corpus.phases.edits import apply
 from plugins.cleaners.whitespace import Whitespace
 
-SPACES = st.lists(st.sampled_from([*" \t\n\r\v\f\x1c\x85\xa0\u2003\u2028\u2029\u3000", "a", "b", "  ", "\r\n", "\n\n\n"])).map("".join)
+SPACES = st.lists(
+    st.sampled_from([*" \t\n\r\v\f\x1c\x85\xa0\u2003\u2028\u2029\u3000", "a", "b", "  ", "\r\n", "\n\n\n"])
+).map("".join)
 
 
 def clean(text):

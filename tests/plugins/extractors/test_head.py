@@ -25,7 +25,12 @@ def test_what_a_page_states_is_read():
 
 @pytest.mark.parametrize(
     ("stated", "read"),
-    [("Fri, 01 Mar 2024 10:00:00 GMT", "2024-03-01T10:00:00+00:00"), ("2024-13-45", None), ("yesterday", None), ("2024-03-01", "2024-03-01")],
+    [
+        ("Fri, 01 Mar 2024 10:00:00 GMT", "2024-03-01T10:00:00+00:00"),
+        ("2024-13-45", None),
+        ("yesterday", None),
+        ("2024-03-01", "2024-03-01"),
+    ],
 )
 def test_dates_are_iso_or_not_believed(stated, read):
     assert read_head(f"<meta name=date content='{stated}'>").published == read

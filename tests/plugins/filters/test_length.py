@@ -35,7 +35,12 @@ def test_combining_marks_belong_to_their_word():
 )
 def test_bounds_drop_what_is_beyond_them_and_nothing_on_them(options, text, reason):
     length = Length(**options)
-    row = length.score(pl.Series([text])).with_columns(rule.fails.alias(rule.reason) for rule in length.rules()).to_dicts()[0]
+    row = (
+        length
+        .score(pl.Series([text]))
+        .with_columns(rule.fails.alias(rule.reason) for rule in length.rules())
+        .to_dicts()[0]
+    )
     assert next((rule.reason for rule in length.rules() if row[rule.reason]), None) == reason
 
 

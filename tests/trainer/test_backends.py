@@ -1,0 +1,80 @@
+"""unsloth and peft compute the same losses, and unsloth's packed loss is its unpacked one.
+
+In processes of its own: unsloth patches transformers, trl and peft at import, and this one has loaded them already.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from trainer import sft
+
+REPO = Path(__file__).resolve().parents[2]
+needs_unsloth = pytest.mark.skipif(find_spec("unsloth") is None, reason="unsloth is not installed")
+
+RUNS = """
+import json, sys
+from pathlib import Path
+from trainer import sft
+recipe, text, found = Path(sys.argv[1]), Path(sys.argv[1]).read_text(), {}
+for packing in ("true", "false"):
+    recipe.write_text(text + f"packing = {packing}\\n")
+    run = sft.train(recipe, root=sys.argv[2], quiet=True)
+    found[packing] = run.metrics().to_pylist()
+    found["backend"] = run.record.backend
+    found["patched"] = "unsloth" in sys.modules
+print(json.dumps(found))
+"""
+
+
+def in_a_process(recipe: Path, root: Path, backend: str) -> dict:
+    """Metrics of a packed and an unpacked run; stdout must hold nothing but them."""
+    text = recipe.read_text()
+    recipe.write_text(text.replace('backend = "peft"', f'backend = "{backend}"'))
+    path = os.pathsep.join([str(REPO), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-c", RUNS, recipe, root], cwd=root, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    recipe.write_text(text)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def losses(rows: list[dict]) -> list[float]:
+    return [row["loss"] for row in rows]
+
+
+@pytest.mark.slow
+@needs_unsloth
+def test_unsloth_and_peft_give_the_same_losses(made):
+    root, recipe = made("max_steps = 4\neval_every = 2")
+    theirs = in_a_process(recipe, root, "unsloth")
+    assert theirs["backend"] == "unsloth"
+    text = recipe.read_text()
+    for packing in ("true", "false"):
+        recipe.write_text(f"{text}packing = {packing}\n")
+        ours = sft.train(recipe, root=root).metrics().to_pylist()
+        assert [(row["kind"], row["step"], row["tokens"]) for row in ours] == [(row["kind"], row["step"], row["tokens"]) for row in theirs[packing]]
+        assert losses(ours) == pytest.approx(losses(theirs[packing]), abs=1e-3)
+    assert not list(root.glob("*unsloth*")), "unsloth wrote its compiled cache into the working directory"
+
+
+@pytest.mark.slow
+@needs_unsloth
+def test_packed_and_unpacked_loss_agree_on_unsloth(made):
+    root, recipe = made('optimizer = "gd"\nmax_steps = 2')
+    found = in_a_process(recipe, root, "unsloth")
+    assert losses(found["true"]) == pytest.approx(losses(found["false"]), abs=1e-5)
+
+
+@pytest.mark.slow
+@needs_unsloth
+def test_auto_takes_unsloth_where_it_is_and_peft_leaves_it_alone(made):
+    root, recipe = made("max_steps = 1")
+    assert in_a_process(recipe, root, "auto")["backend"] == "unsloth"
+    assert in_a_process(recipe, root, "peft")["patched"] is False

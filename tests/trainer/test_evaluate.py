@@ -1,0 +1,112 @@
+"""The sealed test split: measured for base and tuned, counted at each opening, refused where things do not belong together."""
+
+import json
+import shutil
+
+import pytest
+
+import trainer
+from plugins.backends.peft import Peft
+from schemas.errors import Corruption, Mismatch, NotFound, UserError
+from schemas.manifest import sha_line
+from schemas.recipe import Train
+from trainer import packing
+from trainer.data import read_rows
+from trainer.measure import measure
+
+
+@pytest.fixture
+def run(made):
+    root, recipe = made("max_steps = 6\neval_every = 3")
+    return trainer.train(recipe, root=root)
+
+
+def test_base_and_tuned_are_measured_on_the_same_test_tokens(run, tiny_model):
+    found = run.evaluate(device="cpu")
+    rows = read_rows(run.store.version("tale"), "test")
+    plain = packing.dataset(rows, 128, packing=False)
+    untouched = Peft().load(tiny_model, Train(), max_length=128).model.unload()
+    alone = measure(untouched, plain, packing.Collator(0), batch_size=1)
+    assert found.base.loss == pytest.approx(alone.loss, abs=1e-5)
+    assert found.base.tokens == found.tuned.tokens == rows.trained
+    assert found.tuned.loss < found.base.loss
+    assert found.to_json()["tuned"]["perplexity"] == pytest.approx(found.tuned.perplexity)
+
+
+def test_each_opening_is_counted_with_what_it_showed(run):
+    first, second = run.evaluate(), run.evaluate()
+    assert (first.opening, second.opening) == (1, 2)
+    assert [opening.tuned_loss for opening in run.record.openings] == [first.tuned.loss, second.tuned.loss]
+
+
+def test_a_look_broken_off_was_a_look(run, monkeypatch):
+    import trainer.evaluate as module
+
+    monkeypatch.setattr(module, "measure", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run.evaluate()
+    assert [opening.tuned_loss for opening in run.record.openings] == [None]
+
+
+def test_training_does_not_read_the_test_split(made):
+    root, recipe = made("max_steps = 1")
+    for file in (root / "corpora/tale/v1/chunks").glob("test-*"):
+        file.write_bytes(b"not to be opened")
+    assert trainer.train(recipe, root=root).record.openings == ()
+
+
+def test_another_corpus_under_the_same_name_is_refused(run):
+    path = run.root / "corpora/tale/v1"
+    tables = json.loads((path / "manifest.json").read_bytes()) | {"fingerprint": "another"}
+    (path / "manifest.json").write_text(json.dumps(tables))
+    (path / "manifest.json.sha256").write_text(sha_line((path / "manifest.json").read_bytes()))
+    with pytest.raises(Mismatch, match=r"was trained on tale@1 with fingerprint f1, but .* has another"):
+        run.evaluate()
+    with pytest.raises(Mismatch, match="fingerprint"):
+        run.chat("The innkeeper")
+    assert run.record.openings == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [("model.safetensors", "weights"), ("tokenizer.json", "tokenizer"), ("chat_template.jinja", "chat template")],
+)
+def test_another_base_model_is_refused_naming_what_differs(made, tiny_model, tmp_path, file, what):
+    own = shutil.copytree(tiny_model, tmp_path / "own")
+    root, recipe = made(f'max_steps = 1\nmodel = "{own}"')
+    run = trainer.train(recipe, root=root)
+    if file == "model.safetensors":
+        data = bytearray((own / file).read_bytes())
+        data[-1] ^= 1
+        (own / file).write_bytes(data)
+    elif file == "tokenizer.json":
+        tables = json.loads((own / file).read_text())
+        tables["added_tokens"][0]["lstrip"] = True
+        (own / file).write_text(json.dumps(tables))
+    else:
+        (own / file).write_text("{{ messages }}")
+    for use in (run.evaluate, lambda: run.chat("The innkeeper")):
+        with pytest.raises(Mismatch, match=f"with {what} .* the adapter would answer nonsense"):
+            use()
+
+
+def test_an_empty_test_split_says_what_to_set_and_counts_nothing(made):
+    root, recipe = made("max_steps = 1", test_texts=())
+    run = trainer.train(recipe, root=root)
+    with pytest.raises(UserError, match=r"the test split of tale@1 is empty. Set \[split\] test = 0.1"):
+        run.evaluate()
+    assert run.record.openings == ()
+
+
+def test_unknown_runs_are_named_with_the_nearest(run):
+    with pytest.raises(NotFound, match='no run named "tail".*Nearest: "tale"'):
+        trainer.open("tail", root=run.root)
+    with pytest.raises(NotFound, match='tale has no run "7"; it has 1'):
+        trainer.open("tale/7", root=run.root)
+
+
+def test_a_broken_record_is_corruption_and_listed_as_unreadable(run):
+    (run.path / "gristmill.json").write_text("{")
+    with pytest.raises(Corruption, match="is not a run's record"):
+        _ = run.record
+    assert [row.status for row in trainer.listing(run.root)] == ["unreadable"]
