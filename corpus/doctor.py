@@ -56,21 +56,30 @@ def examine(root: Path, *, online: bool = False) -> list[Finding]:
 
 def report(findings: list[Finding]) -> str:
     """The findings by area, the worst thing to do first at the end."""
-    widths = [max(len(value) for value in column) for column in zip(*((f.what, f.state) for f in findings), strict=True)]
+    widths = [
+        max(len(value) for value in column)
+        for column in zip(*((f.what, f.state) for f in findings), strict=True)
+    ]
     lines: list[str] = []
     area = None
     for finding in findings:
         if finding.area != area:
             area = finding.area
             lines += ["", area]
-        lines.append(f"  {finding.what:<{widths[0]}}  {finding.state:<{widths[1]}}  {finding.detail}".rstrip())
+        lines.append(
+            f"  {finding.what:<{widths[0]}}  {finding.state:<{widths[1]}}  {finding.detail}".rstrip()
+        )
     return "\n".join([*lines[1:], "", *_verdict(findings)])
 
 
 def _verdict(findings: list[Finding]) -> list[str]:
     fatal = _lines(finding for finding in findings if finding.fatal)
     other = _lines(finding for finding in findings if finding.mend and not finding.fatal)
-    head = ["the core does not work. Mend it with:", *fatal] if fatal else ["the core works: build, sql, versions and verify can be used."]
+    head = (
+        ["the core does not work. Mend it with:", *fatal]
+        if fatal
+        else ["the core works: build, sql, versions and verify can be used."]
+    )
     return [*head, *(["", "not needed for a build, and mended with:", *other] if other else [])]
 
 
@@ -83,7 +92,14 @@ def _python() -> Finding:
     found = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info < OLDEST:
         wanted = ".".join(map(str, OLDEST))
-        return Finding("python", "Python", "broken", found, f"make a virtual environment with Python {wanted} or newer", fatal=True)
+        return Finding(
+            "python",
+            "Python",
+            "broken",
+            found,
+            f"make a virtual environment with Python {wanted} or newer",
+            fatal=True,
+        )
     return Finding("python", "Python", "ok", found)
 
 
@@ -135,7 +151,16 @@ def _dependencies() -> list[Finding]:
     try:
         lines = requires("gristmill") or []
     except PackageNotFoundError:
-        return [Finding("core", "gristmill", "missing", f"{HOME} is used without being installed", f"pip install -e {HOME}", fatal=True)]
+        return [
+            Finding(
+                "core",
+                "gristmill",
+                "missing",
+                f"{HOME} is used without being installed",
+                f"pip install -e {HOME}",
+                fatal=True,
+            )
+        ]
     return [_dependency(need) for need in requirements(lines)]
 
 
@@ -147,7 +172,14 @@ def _dependency(need: Requirement) -> Finding:
     except PackageNotFoundError:
         return Finding(need.area, need.name, "missing", "", mend, fatal=core)
     if not _fits(have, need.bounds):
-        return Finding(need.area, need.name, "broken", f"{have}, wanted {need.bounds}", f"pip install '{need.name}{need.bounds}'", fatal=core)
+        return Finding(
+            need.area,
+            need.name,
+            "broken",
+            f"{have}, wanted {need.bounds}",
+            f"pip install '{need.name}{need.bounds}'",
+            fatal=core,
+        )
     return Finding(need.area, need.name, "ok", have)
 
 
@@ -172,5 +204,7 @@ def _trials(root: Path, probes: dict[str, Probe]) -> list[Finding]:
             findings.append(Finding("works", probe.about, "ok", outcome.detail))
         else:
             state: State = "broken" if probe.core else "note"
-            findings.append(Finding("works", probe.about, state, outcome.detail, probe.mend, fatal=probe.core))
+            findings.append(
+                Finding("works", probe.about, state, outcome.detail, probe.mend, fatal=probe.core)
+            )
     return findings

@@ -9,6 +9,15 @@ from plugins.registry import ResolvedRecipe, library_version, module_digest
 from schemas.fingerprint import fingerprint
 from schemas.manifest import SourceRecord, TokenizerRecord
 
+CODE = (
+    "corpus.phases",
+    "corpus.engine.sandbox",
+    "corpus.engine.sandbox_child",
+    "plugins.kernels",
+    "schemas.tables",
+)
+"""Modules of ours whose source every result depends on."""
+
 LIBRARIES = ("gristmill", "polars", "pyarrow", "numpy", "numba", "tokenizers", "duckdb")
 """Distributions every build depends on; plugins add what they require."""
 
@@ -48,9 +57,6 @@ def version_fingerprint(
             tokenizer.max_tokens,
             resolved.format.identity(),
         ],
-        "code": {
-            name: module_digest(name)
-            for name in ("corpus.phases", "corpus.engine.sandbox", "plugins.kernels", "schemas.tables")
-        },
+        "code": {name: module_digest(name) for name in CODE},
         "libraries": libraries(resolved),
     })

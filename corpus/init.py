@@ -63,7 +63,9 @@ def init(template: str, folder: Path) -> Path:
             shutil.copyfile(known[template].folder / file, folder / file)
         _name_schema(folder / RECIPE)
     except OSError as error:
-        raise StorageError(f"cannot write {folder}: {error.strerror}. Name another place: gristmill init {template} DIR") from error
+        raise StorageError(
+            f"cannot write {folder}: {error.strerror}. Name another place: gristmill init {template} DIR"
+        ) from error
     write_schema(folder / SCHEMA_FILE)
     return folder / RECIPE
 

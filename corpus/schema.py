@@ -17,7 +17,9 @@ SCHEMA_FILE = "gristmill.schema.json"
 
 def schema() -> JsonSchema:
     """The schema; a plugin that cannot be imported is offered by name, its options unchecked."""
-    return recipe_schema({kind: {name: _model(entry) for name, entry in entries(kind).items()} for kind in KINDS})
+    return recipe_schema({
+        kind: {name: _model(entry) for name, entry in entries(kind).items()} for kind in KINDS
+    })
 
 
 def schema_text() -> str:
@@ -30,7 +32,9 @@ def write_schema(file: Path) -> None:
     try:
         file.write_text(schema_text(), encoding="utf-8")
     except OSError as error:
-        raise StorageError(f"cannot write {file}: {error.strerror}. Name another file: gristmill schema FILE") from error
+        raise StorageError(
+            f"cannot write {file}: {error.strerror}. Name another file: gristmill schema FILE"
+        ) from error
 
 
 def _model(entry: Entry) -> type[Plugin] | None:

@@ -51,7 +51,7 @@ class Plan:
     @property
     def max_length(self) -> int:
         """The longest row, packed or not, in tokens."""
-        return self.train.max_length or self.manifest.tokenizer.max_tokens
+        return longest_row(self.train, self.manifest)
 
     @cached_property
     def datasets(self) -> dict[str, Any]:
@@ -133,12 +133,17 @@ def make_plan(recipe_path: Path | str, *, root: Path, device: str, version: str 
     if not rows["train"].table.num_rows:
         raise UserError(f"the train split of {found.spec} has no rows, so there is nothing to learn. Build it with more documents.")
     check_val(found, rows["val"], recipe.train)
+    for split in rows.values():
+        check_lengths(found, split, longest_row(recipe.train, manifest))
+    # Last, because importing it takes seconds; and before `check_names`, which imports transformers.
     backend = choose_backend(resolved)
     check_names(recipe.train)
-    plan = Plan(resolved, store, found, manifest, model, backend, device_of(device), rows)
-    for split in rows.values():
-        check_lengths(found, split, plan.max_length)
-    return plan
+    return Plan(resolved, store, found, manifest, model, backend, device_of(device), rows)
+
+
+def longest_row(train: Train, manifest: Manifest) -> int:
+    """The longest row allowed, packed or not, in tokens."""
+    return train.max_length or manifest.tokenizer.max_tokens
 
 
 def check_sections(version: VersionPath, manifest: Manifest, resolved: ResolvedRecipe) -> None:

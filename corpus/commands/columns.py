@@ -16,7 +16,11 @@ def columns(rows: Sequence[Sequence[object]], *, indent: str = "") -> str:
     widths = [max(map(len, cells)) for cells in zip(*shown, strict=True)]
     right = [all(isinstance(cell, (int, float)) for cell in cells) for cells in zip(*rows, strict=True)]
     return "\n".join(
-        indent + "  ".join(cell.rjust(width) if number else cell.ljust(width) for cell, width, number in zip(row, widths, right, strict=True)).rstrip()
+        indent
+        + "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(row, widths, right, strict=True)
+        ).rstrip()
         for row in shown
     )
 

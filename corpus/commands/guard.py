@@ -51,7 +51,9 @@ def guarded(command: Callable[..., Any]) -> Callable[..., None]:
 
 def _flowing(text: str | None) -> str:
     """A docstring's paragraphs on one line each: help wraps them to the terminal, and would keep the source's line ends."""
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(text or "").split("\n\n"))
+    return "\n\n".join(
+        " ".join(paragraph.split()) for paragraph in inspect.cleandoc(text or "").split("\n\n")
+    )
 
 
 def _end(error: BaseException, *, debug: bool) -> NoReturn:
@@ -73,7 +75,9 @@ def _end(error: BaseException, *, debug: bool) -> NoReturn:
 def _is_own_exit(error: BaseException) -> bool:
     """Typer's ways to leave, and `sys.exit`: they carry their own code and message."""
     # Typer names no public home for Click's exceptions; what sets them apart is that they show themselves.
-    return isinstance(error, (SystemExit, GeneratorExit, typer.Exit, typer.Abort)) or hasattr(error, "format_message")
+    return isinstance(error, (SystemExit, GeneratorExit, typer.Exit, typer.Abort)) or hasattr(
+        error, "format_message"
+    )
 
 
 def _message(error: BaseException) -> str:

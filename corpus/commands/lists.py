@@ -55,14 +55,24 @@ def plugin_lines(rows: list[dict[str, Any]], *, with_options: bool) -> str:
     if not rows:
         return "none is installed"
     if not with_options:
-        return columns([(row["kind"], row["name"], row["from"], row["about"].partition(". ")[0].rstrip(".")) for row in rows])
-    return "\n\n".join("\n".join([f"{row['name']}  ({row['from']})", f"  {row['about']}", *_option_lines(row["options"])]) for row in rows)
+        return columns([
+            (row["kind"], row["name"], row["from"], row["about"].partition(". ")[0].rstrip("."))
+            for row in rows
+        ])
+    return "\n\n".join(
+        "\n".join([f"{row['name']}  ({row['from']})", f"  {row['about']}", *_option_lines(row["options"])])
+        for row in rows
+    )
 
 
 def _option_lines(options: dict[str, dict[str, Any]]) -> list[str]:
     if not options:
         return []
-    return [columns([(name, _default(option), option["about"]) for name, option in options.items()], indent="    ")]
+    return [
+        columns(
+            [(name, _default(option), option["about"]) for name, option in options.items()], indent="    "
+        )
+    ]
 
 
 def _default(option: dict[str, Any]) -> str:
@@ -91,7 +101,10 @@ def _path(path: Path | None) -> str | None:
 
 def model_lines(models: list[ModelInfo]) -> str:
     """One line a model: what of it is here, its size, where it came from."""
-    return columns([(model.name, _state(model), f"{model.bytes / 1e6:,.0f} MB" if model.path else "", model.origin) for model in models])
+    return columns([
+        (model.name, _state(model), f"{model.bytes / 1e6:,.0f} MB" if model.path else "", model.origin)
+        for model in models
+    ])
 
 
 def _state(model: ModelInfo) -> str:

@@ -15,7 +15,10 @@ def prompt(name: str, answer: Callable[[str], None]) -> None:
 
     with contextlib.suppress(ImportError):  # line editing and history, where Python was built with it
         import readline  # noqa: F401
-    print(f'{name}: end a statement with ";", leave with Ctrl-D. Try: select * from fates limit 5;', file=sys.stderr)
+    print(
+        f'{name}: end a statement with ";", leave with Ctrl-D. Try: select * from fates limit 5;',
+        file=sys.stderr,
+    )
     for statement in statements(input):
         try:
             answer(statement)

@@ -60,9 +60,13 @@ def _warnings(manifest: Manifest) -> list[str]:
     told = []
     leakage = manifest.leakage
     if leaking := leakage.val_leaking + leakage.test_leaking:
-        told.append(f"{leaking:,} val or test documents share more than {leakage.bound:.0%} of their {leakage.ngram}-grams with train.")
+        told.append(
+            f"{leaking:,} val or test documents share more than {leakage.bound:.0%} of their {leakage.ngram}-grams with train."
+        )
     if manifest.timeouts:
-        told.append(f"{manifest.timeouts:,} pages ran out of time even when tried alone, so another machine might extract them.")
+        told.append(
+            f"{manifest.timeouts:,} pages ran out of time even when tried alone, so another machine might extract them."
+        )
     return ["", *told] if told else []
 
 
@@ -71,6 +75,6 @@ def _next(spec: str, recipe: Path, root: Path) -> list[str]:
     return [
         "",
         "next:",
-        f'  gristmill sql {spec} "select reason, detail, url from fates where stage <> \'kept\' limit 10"{place}',
+        f"  gristmill sql {spec} \"select reason, detail, url from fates where stage <> 'kept' limit 10\"{place}",
         f"  gristmill train {recipe}{place}",
     ]

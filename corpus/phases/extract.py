@@ -32,6 +32,7 @@ from schemas.tables import EXTRACTED
 CODE = (
     "corpus.phases.extract",
     "corpus.engine.sandbox",
+    "corpus.engine.sandbox_child",
     "plugins.extractors.encoding",
     "plugins.extractors.head",
 )

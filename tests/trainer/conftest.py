@@ -68,7 +68,7 @@ def write_version(root: Path, recipe: Path, model: Path, rows: dict[str, list[di
         leakage=LeakageCertificate(ngram=13, bound=0.2, val_documents=0, val_leaking=0, val_mean_overlap=0, test_documents=0,
                                    test_leaking=0, test_mean_overlap=0),
         tokenizer=TokenizerRecord(model="tiny", digest=models.tokenizer_digest(model), eos_token_id=models.eos_token_id(model),
-                                  format="text", max_tokens=128),
+                                  format="text", max_tokens=resolved.recipe.tokens.max_tokens),
         timeouts=0, libraries={}, files=(), counts={},
     )  # fmt: skip
     data = manifest_bytes(manifest)
