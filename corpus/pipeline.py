@@ -17,25 +17,22 @@ from corpus.engine.executor import Engine
 from corpus.engine.kernel_cache import keep_kernels_in, use_kernel_cache
 from corpus.engine.parquet import read_table
 from corpus.engine.progress import Progress
-from corpus.engine.tasks import beside
-from corpus.identity import libraries, version_fingerprint
+from corpus.identity import version_fingerprint
 from corpus.phases.annotate import Annotated, annotate
-from corpus.phases.card import card
-from corpus.phases.clean import Drafts, clean
-from corpus.phases.dedup import Deduped, dedup
-from corpus.phases.extract import Extractions, extract
-from corpus.phases.fates import Outcomes, ledger
-from corpus.phases.gather import Gathered, gather
+from corpus.phases.assemble import Made, publish
+from corpus.phases.clean import clean
+from corpus.phases.dedup import dedup
+from corpus.phases.extract import extract
+from corpus.phases.gather import gather
 from corpus.phases.judge import judge
-from corpus.phases.publish import Contents, file_records, leakage, place, stage
-from corpus.phases.split import Placed, split
-from corpus.phases.tokenize_shards import Chunked, tokenize_all, tokenizer_record
+from corpus.phases.split import split
+from corpus.phases.tokenize_shards import tokenize_all, tokenizer_record
 from plugins.models import resolve
-from plugins.registry import ResolvedRecipe, load_recipe
+from plugins.registry import load_recipe
 from schemas.errors import EmptyCorpus, StorageError, UserError
-from schemas.manifest import Manifest, PhaseRecord, SplitRecord, TokenizerRecord
+from schemas.manifest import Manifest
 from schemas.runtime import Runtime
-from schemas.store import SPLITS, Store, VersionPath
+from schemas.store import Store, VersionPath
 
 
 @dataclass(frozen=True)
@@ -94,27 +91,9 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
             placed = split(_splittable(passed, notes), kept["doc_id"], unique.edges, resolved.recipe.split)
         chunks = tokenize_all(passed, _frame(placed.assignment)["doc_id"], tokenizer, model, resolved, engine)
         with engine.progress.phase("publish"):
-            made = _Made(gathered, texts, drafts, notes, verdicts, unique, placed, chunks)
-            version = _publish(made, resolved, fingerprint, tokenizer, store)
+            made = Made(gathered, texts, drafts, notes, verdicts, unique, placed, chunks)
+            version = publish(made, resolved, fingerprint, tokenizer, store)
         return Build(version, version.manifest(), engine.progress.seconds, engine.performed, new=True)
-
-
-@dataclass(frozen=True)
-class _Made:
-    """What the phases left, on its way into a version."""
-
-    gathered: Gathered
-    texts: Extractions
-    drafts: Drafts
-    notes: Annotated
-    verdicts: pl.DataFrame
-    unique: Deduped
-    placed: Placed
-    chunks: Chunked
-
-    @property
-    def merged(self) -> pl.DataFrame:
-        return pl.concat([_frame(read_table(beside(path, "merged"))) for path in self.drafts.files])
 
 
 def _passed(notes: Annotated, verdicts: pl.DataFrame) -> pl.DataFrame:
@@ -163,138 +142,6 @@ def _reader(passed: pl.DataFrame) -> Any:
 
 def _frame(table: pa.Table) -> pl.DataFrame:
     return cast(pl.DataFrame, pl.from_arrow(table))
-
-
-def _publish(
-    made: _Made,
-    resolved: ResolvedRecipe,
-    fingerprint: str,
-    tokenizer: TokenizerRecord,
-    store: Store,
-) -> VersionPath:
-    """Settle the ledger, write the tables, measure leakage, and put the version in place."""
-    name = resolved.recipe.name
-    fates = _fates(made)
-    kept = fates.filter(pl.col("stage") == "kept").select("doc_id")
-    if kept.height == 0:
-        raise EmptyCorpus(
-            f"no document of {made.notes.drafts.height} is left to publish. `gristmill build` said above where they went."
-        )
-    assignment = _frame(made.placed.assignment).join(kept, on="doc_id", how="semi", maintain_order="left")
-    counted = assignment.group_by("group_id").agg(n_documents=pl.len().cast(pl.Int64))
-    groups = (
-        _frame(made.placed.groups)
-        .drop("n_documents")
-        .join(counted, on="group_id", how="inner")
-        .sort("group_id")
-    )
-    contents = Contents(
-        pages=made.gathered.pages,
-        fates=fates,
-        scores=made.notes.scores.drop("failed"),
-        duplicates=_frame(made.unique.duplicates).sort("doc_id"),
-        groups=groups,
-        assignment=assignment,
-        tokens=made.chunks.counts.select("doc_id", "n_tokens"),
-        drafts=made.drafts.files,
-        chunks=made.chunks.files,
-    )
-    folder = store.work / "publish" / name
-    stage(contents, folder)
-    certificate = leakage(folder, resolved.recipe.split.leakage_bound)
-    splits = _splits(assignment, made.chunks.counts, resolved)
-    number = max(store.numbers(name), default=0) + 1
-    licenses = sorted(made.gathered.pages["license"].drop_nulls().unique().to_list())
-    (folder / "README.md").write_text(
-        card(name, number, folder, splits, certificate, licenses), encoding="utf-8"
-    )
-    manifest = Manifest(
-        name=name,
-        version=number,
-        fingerprint=fingerprint,
-        recipe=resolved.corpus_sections(),
-        sections=resolved.sections,
-        sources=made.gathered.sources,
-        phases=_phases(made, fates),
-        splits=splits,
-        leakage=certificate,
-        tokenizer=tokenizer,
-        timeouts=made.texts.timeouts,
-        libraries=libraries(resolved),
-        files=file_records(folder),
-        counts={
-            "pages": made.gathered.pages.height,
-            "documents": kept.height,
-            "rejects": made.notes.drafts.height - kept.height,
-            "chunks": sum(record.chunks for record in splits.values()),
-            "tokens": sum(record.tokens for record in splits.values()),
-        },
-    )
-    return place(manifest, folder, store)
-
-
-def _fates(made: _Made) -> pl.DataFrame:
-    return ledger(
-        Outcomes(
-            pages=made.gathered.pages,
-            extractions=made.texts.places,
-            merged=made.merged,
-            drafts=made.notes.drafts,
-            verdicts=made.verdicts,
-            duplicates=_frame(made.unique.duplicates),
-            purged=_frame(made.placed.purged),
-            refusals=made.chunks.refusals,
-        )
-    )
-
-
-def _splits(
-    assignment: pl.DataFrame, counts: pl.DataFrame, resolved: ResolvedRecipe
-) -> dict[str, SplitRecord]:
-    """Targets beside what came of them."""
-    section = resolved.recipe.split
-    targets = {"train": 1 - section.val - section.test, "val": section.val, "test": section.test}
-    whole = assignment.join(counts, on="doc_id", how="left")
-    records = {}
-    for name in SPLITS:
-        rows = whole.filter(pl.col("split") == name)
-        records[name] = SplitRecord(
-            target=round(targets[name], 6),
-            groups=rows["group_id"].n_unique(),
-            documents=rows.height,
-            chunks=int(rows["n_chunks"].sum()),
-            tokens=int(rows["n_tokens"].sum()),
-        )
-    return records
-
-
-def _phases(made: _Made, fates: pl.DataFrame) -> tuple[PhaseRecord, ...]:
-    """Rows in and out of every phase: the same for a build that reused everything and one that reused nothing."""
-    lost = dict(fates.group_by("stage").len().iter_rows())
-    pages, drafts = made.gathered.pages.height, made.notes.drafts.height
-    passed = made.verdicts["reason"].null_count()
-    unique = passed - made.unique.duplicates.num_rows
-    kept = lost.get("kept", 0)
-    extraction = ",".join(sorted(set(made.texts.specs.values())))
-    rows = (
-        ("gather", "", pages, pages - lost.get("gather", 0)),
-        (
-            "extract",
-            extraction,
-            pages - lost.get("gather", 0),
-            pages - lost.get("gather", 0) - lost.get("extract", 0),
-        ),
-        ("clean", "", drafts + lost.get("merged", 0), drafts - lost.get("clean", 0) - lost.get("format", 0)),
-        ("annotate", made.notes.specs["scores"], made.verdicts.height, made.verdicts.height),
-        ("judge", "", made.verdicts.height, passed),
-        ("dedup", made.notes.specs["signatures"], passed, unique),
-        ("split", "", unique, unique - lost.get("split", 0)),
-        ("tokenize", made.chunks.spec, unique - lost.get("split", 0), kept),
-    )
-    return tuple(
-        PhaseRecord(name=name, spec=spec, counts={"in": before, "out": after})
-        for name, spec, before, after in rows
-    )
 
 
 def _find(store: Store, name: str, fingerprint: str) -> VersionPath | None:

@@ -16,8 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from corpus.shadows import HOME
+
 SECONDS = 120
 """The first call of numba or torch on a slow disk takes a minute; what takes longer hangs."""
+
+
+LEAST_GB = 2
+"""A base model as safetensors, its adapter, and a corpus of some ten thousand pages."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,17 @@ class Outcome:
 def run_probe(name: str, root: Path) -> Outcome:
     """Run a probe in a child and read its last line."""
     line = [sys.executable, "-P", "-m", "corpus.probes", name, str(root.absolute())]
+    # The child finds us also where gristmill runs from a checkout that is not installed.
+    path = os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")]))
     try:
         done = subprocess.run(
-            line, capture_output=True, text=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL
+            line,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
         return Outcome(works=False, detail=f"no answer in {SECONDS} s")
@@ -56,18 +70,22 @@ def run_probe(name: str, root: Path) -> Outcome:
 
 
 def _root(root: Path) -> str:
-    root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=root) as file:
+    there = _existing(root)
+    with tempfile.TemporaryFile(dir=there) as file:
         file.write(b"gristmill")
-    return f"{root} can be written"
+    return f"{there} can be written"
 
 
 def _disk(root: Path) -> str:
-    there = next(folder for folder in (root, *root.parents) if folder.exists())
-    free = shutil.disk_usage(there).free / 1e9
-    if free < 2:
-        raise OSError(f"only {free:.1f} GB are free; a build and a base model need about 2")
+    free = shutil.disk_usage(_existing(root)).free / 1e9
+    if free < LEAST_GB:
+        raise OSError(f"only {free:.1f} GB are free; a build and a base model need about {LEAST_GB}")
     return f"{free:,.0f} GB free"
+
+
+def _existing(root: Path) -> Path:
+    """The root, or what it would be made in: an examination leaves nothing behind."""
+    return next(folder for folder in (root, *root.parents) if folder.exists())
 
 
 def _duckdb(_root: Path) -> str:
@@ -89,15 +107,15 @@ def _kernels(root: Path) -> str:
     from plugins.kernels.words import shingles
     from schemas.store import Store
 
-    kept = use_cache(Store(root).cache)
-    found = list(shingles(pa.array(["one two three four"]), 3))
+    with tempfile.TemporaryDirectory() as scratch:
+        used = Store(root).cache.is_dir()
+        kept = use_cache(Store(root).cache if used else Path(scratch))
+        found = list(shingles(pa.array(["one two three four"]), 3))
     if [len(hashes) for hashes in found] != [2]:
         raise ValueError("a text of four words did not come out as two shingles of three")
-    return (
-        f"kernels compile, cached in {kept}"
-        if kept
-        else "kernels compile; their cache cannot be written, so each process compiles anew"
-    )
+    if kept is None:
+        return "kernels compile; their cache cannot be written, so each process compiles anew"
+    return f"kernels compile, cached in {kept}" if used else "kernels compile, and can be cached"
 
 
 def _worker(_root: Path) -> str:
@@ -112,8 +130,9 @@ def _worker(_root: Path) -> str:
 
 
 def _language(_root: Path) -> str:
-    from plugins.filters.language import Language
     import polars as pl
+
+    from plugins.filters.language import Language
 
     scores = Language().score(pl.Series(["The innkeeper wiped the counter and looked up at the door."]))
     code = scores.row(0)[0]

@@ -168,7 +168,8 @@ def _explained(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> st
         )
     if found := UNKNOWN_COLUMN.search(message):
         columns = connection.execute(
-            "SELECT DISTINCT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'main'"
+            "SELECT DISTINCT table_name, column_name FROM duckdb_columns() WHERE list_contains($1, table_name)",
+            [list(TABLES)],
         ).fetchall()
         near = nearest(found[1], sorted({column for _, column in columns}))
         owners = sorted(table for table, column in columns if f'"{column}"' in near)

@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from plugins.contracts import Plugin
-from plugins.registry import KINDS, Entry, entries
+from plugins.contracts import KINDS, Plugin
+from plugins.registry import Entry, entries
 from schemas.errors import StorageError, UserError
 from schemas.recipe_schema import JsonSchema, recipe_schema
 

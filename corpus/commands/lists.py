@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from corpus.commands.columns import columns
-from plugins.contracts import Plugin
+from plugins.contracts import KINDS, Plugin
 from plugins.models import ModelInfo
-from plugins.registry import KINDS, Entry, entries
+from plugins.registry import Entry, entries
 from schemas.errors import NotFound, UserError, nearest
 
 

@@ -14,7 +14,7 @@ def prompt(name: str, answer: Callable[[str], None]) -> None:
     from schemas.errors import GristmillError
 
     with contextlib.suppress(ImportError):  # line editing and history, where Python was built with it
-        import readline  # noqa: F401
+        import readline  # noqa: F401  importing it is what gives `input` its editing
     print(
         f'{name}: end a statement with ";", leave with Ctrl-D. Try: select * from fates limit 5;',
         file=sys.stderr,
@@ -27,11 +27,11 @@ def prompt(name: str, answer: Callable[[str], None]) -> None:
 
 
 def statements(read: Callable[[str], str]) -> Iterator[str]:
-    """Statements from lines; Ctrl-C drops the one being typed, `exit` or Ctrl-D ends.
+    r"""Statements from lines; Ctrl-C drops the one being typed, `exit` or Ctrl-D ends.
 
     >>> lines = iter(["select 1", "  + 1;", "exit"])
     >>> list(statements(lambda mark: next(lines)))
-    ['select 1\\n  + 1']
+    ['select 1\n  + 1']
     """
     typed: list[str] = []
     while True:

@@ -19,17 +19,22 @@ FATES = "select stage, reason, count(*) as n from fates group by all order by bo
 def build_summary(build: Build, recipe: Path, root: Path) -> str:
     """The lines a person reads after a build."""
     seconds = sum(build.seconds.values())
-    spec, counts = build.version.spec, build.manifest.counts
+    spec = build.version.spec
     if not build.new:
         head = f"already is {spec}: the same recipe, sources and libraries, so nothing was built ({seconds:.1f} s)"
         return "\n".join([head, f"  {build.version.path}", *_next(spec, recipe, root)])
     return "\n".join([
-        f"{spec} in {seconds:.1f} s: {counts['pages']:,} pages, {counts['documents']:,} documents kept, "
-        f"{counts['chunks']:,} chunks, {counts['tokens']:,} tokens",
+        f"{spec} in {seconds:.1f} s: {_counted(build.manifest)}",
         f"  {build.version.path}",
         *version_summary(build.version, build.manifest),
         *_next(spec, recipe, root),
     ])
+
+
+def _counted(manifest: Manifest) -> str:
+    return ", ".join(
+        f"{manifest.counts[name]:,} {name}" for name in ("pages", "documents", "chunks", "tokens")
+    )
 
 
 def version_summary(version: VersionPath, manifest: Manifest) -> list[str]:

@@ -33,7 +33,9 @@ def run(*arguments: str | Path, text: str | None = None) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], input=text)
 
 
-def start(*arguments: str, code: str = CALL, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(
+    *arguments: str, code: str = CALL, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-P", "-c", code, *arguments],
@@ -60,12 +62,24 @@ def test_help_loads_nothing_heavy() -> None:
     seen = f"{CALL.replace('app(', 'app(standalone_mode=False, ')}; print([n for n in {HEAVY} if n in sys.modules])"
     done = start("--help", code=seen)
     assert done.returncode == 0, done.stderr
-    assert "build" in done.stdout and "train" in done.stdout
+    assert "build" in done.stdout
+    assert "train" in done.stdout
     assert done.stdout.strip().endswith("[]")
 
 
 def test_help_of_every_command_shows_an_example() -> None:
-    for name in ("build", "sql", "versions", "verify", "plugins", "models", "init", "schema", "doctor", "demo"):
+    for name in (
+        "build",
+        "sql",
+        "versions",
+        "verify",
+        "plugins",
+        "models",
+        "init",
+        "schema",
+        "doctor",
+        "demo",
+    ):
         shown = run(name, "--help")
         assert shown.exit_code == 0
         assert f"Example: gristmill {name}" in " ".join(shown.stdout.split())
@@ -88,7 +102,9 @@ def test_a_shadowed_package_stops_the_start_and_names_the_path(tmp_path: Path, n
     done = start("plugins", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
     assert done.stdout == ""
-    assert str(stranger) in done.stderr and "PYTHONPATH" in done.stderr and "Traceback" not in done.stderr
+    assert str(stranger) in done.stderr
+    assert "PYTHONPATH" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_folder_of_the_same_name_that_is_no_package_does_no_harm(tmp_path: Path) -> None:
@@ -119,14 +135,18 @@ def test_a_misspelt_command_line_ends_with_2_and_says_what_was_meant(arguments: 
 def test_an_unknown_corpus_names_the_nearest(root: Path) -> None:
     done = run("sql", "tale", "select 1", "--root", root)
     assert done.exit_code == 2
-    assert 'no corpus named "tale"' in done.stderr and 'Nearest: "tales"' in done.stderr
+    assert 'no corpus named "tale"' in done.stderr
+    assert 'Nearest: "tales"' in done.stderr
 
 
-@pytest.mark.parametrize("statement", ["selct 1", "select nothing from fates", "drop table fates", "select 1; select 2", ""])
+@pytest.mark.parametrize(
+    "statement", ["selct 1", "select nothing from fates", "drop table fates", "select 1; select 2", ""]
+)
 def test_bad_sql_is_the_users_to_mend(root: Path, statement: str) -> None:
     done = run("sql", "tales", statement, "--root", root)
     assert done.exit_code == 2
-    assert done.stderr.strip() and "Traceback" not in done.stderr
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
     assert done.stdout == ""
 
 
@@ -142,24 +162,28 @@ def test_a_recipes_faults_are_told_together_with_the_nearest_match(tmp_path: Pat
     assert done.stderr.startswith("recipe.toml: 3 faults\n")
     assert '"unicod" is not a cleaner. Nearest: "unicode".' in done.stderr
     assert "Did you mean 0.65?" in done.stderr
-    assert 'split.vall' in done.stderr and 'Nearest: "val".' in done.stderr
+    assert "split.vall" in done.stderr
+    assert 'Nearest: "val".' in done.stderr
     assert not (tmp_path / "corpora").exists()
 
 
 def test_a_recipe_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
     done = run("build", tmp_path / "recipe.toml")
-    assert done.exit_code == 2 and "gristmill init" in done.stderr
+    assert done.exit_code == 2
+    assert "gristmill init" in done.stderr
 
 
 def test_an_unknown_kind_of_plugin_lists_the_kinds() -> None:
     done = run("plugins", "cleanerz")
     assert done.exit_code == 2
-    assert 'Nearest: "cleaner"' in done.stderr and "scrapers, extractors, cleaners" in done.stderr
+    assert 'Nearest: "cleaner"' in done.stderr
+    assert "scrapers, extractors, cleaners" in done.stderr
 
 
 def test_a_model_that_cannot_be_known_is_refused_before_any_network(tmp_path: Path) -> None:
     done = run("models", "pull", "smollm2-135", "--root", tmp_path)
-    assert done.exit_code == 2 and 'Nearest: "smollm2-135m"' in done.stderr
+    assert done.exit_code == 2
+    assert 'Nearest: "smollm2-135m"' in done.stderr
 
 
 # ------------------------------------------------------------------------------------------------ how it ends
@@ -178,9 +202,13 @@ def test_what_was_not_foreseen_is_one_line_and_a_traceback_only_on_demand() -> N
 
     done = single(body)()
     assert done.exit_code == 1
-    assert done.stderr.startswith("RuntimeError: the mill\n") and "--debug" in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.startswith("RuntimeError: the mill\n")
+    assert "--debug" in done.stderr
+    assert "Traceback" not in done.stderr
     again = single(body)("--debug")
-    assert again.exit_code == 1 and "Traceback" in again.stderr and "is broken" in again.stderr
+    assert again.exit_code == 1
+    assert "Traceback" in again.stderr
+    assert "is broken" in again.stderr
 
 
 def test_ctrl_c_ends_with_130() -> None:
@@ -188,7 +216,8 @@ def test_ctrl_c_ends_with_130() -> None:
         signal.raise_signal(signal.SIGINT)
 
     done = single(body)()
-    assert done.exit_code == 130 and "interrupted" in done.stderr
+    assert done.exit_code == 130
+    assert "interrupted" in done.stderr
 
 
 def test_sigterm_unwinds_and_ends_with_143() -> None:
@@ -202,7 +231,8 @@ def test_sigterm_unwinds_and_ends_with_143() -> None:
 
     before = signal.getsignal(signal.SIGTERM)
     done = single(body)()
-    assert done.exit_code == 143 and unwound
+    assert done.exit_code == 143
+    assert unwound
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -225,7 +255,13 @@ def test_a_reader_that_leaves_early_is_no_failure() -> None:
     read, write = os.pipe()
     os.close(read)
     try:
-        done = subprocess.run([sys.executable, "-P", "-c", CALL, "schema"], stdout=write, stderr=subprocess.PIPE, timeout=60, check=False)
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", CALL, "schema"],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
     finally:
         os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -253,7 +289,14 @@ def test_build_tells_people_what_became_of_the_pages_and_programs_one_line(small
     told = run("build", small, "--root", root, "--workers", "1")
     assert told.exit_code == 0, told.stderr
     assert told.stdout.startswith("tales@1 in ")
-    for part in ("kept", "length:min_words", "train", "tokens", "gristmill sql tales@1", f"gristmill train {small} --root {root}"):
+    for part in (
+        "kept",
+        "length:min_words",
+        "train",
+        "tokens",
+        "gristmill sql tales@1",
+        f"gristmill train {small} --root {root}",
+    ):
         assert part in told.stdout
     again = run("build", small, "--root", root, "--workers", "1", "--json", "--quiet")
     line = json.loads(again.stdout)
@@ -286,18 +329,23 @@ def test_versions_are_listed_for_people_and_programs(root: Path, tmp_path: Path,
     (listed,) = json.loads(run("versions", "tales", "--root", root, "--json").stdout)
     assert (listed["version"], listed["fingerprint"]) == ("tales@1", built.manifest.fingerprint)
     empty = run("versions", "--root", tmp_path)
-    assert (empty.exit_code, empty.stdout) == (0, "") and "gristmill build" in empty.stderr
+    assert (empty.exit_code, empty.stdout) == (0, "")
+    assert "gristmill build" in empty.stderr
 
 
 def test_sql_answers_from_an_argument_and_from_stdin_in_every_format(root: Path, built: Build) -> None:
     statement = "select count(*) as n from documents"
     count = built.manifest.counts["documents"]
     assert run("sql", "tales", statement, "--root", root, "--format", "csv").stdout == f"n\n{count}\n"
-    assert json.loads(run("sql", "tales@1", "--root", root, "--format", "json", text=statement).stdout) == [{"n": count}]
+    assert json.loads(run("sql", "tales@1", "--root", root, "--format", "json", text=statement).stdout) == [
+        {"n": count}
+    ]
     assert str(count) in run("sql", "tales", statement, "--root", root).stdout
 
 
-def test_the_prompt_goes_on_after_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_prompt_goes_on_after_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     typed: Iterator[str] = iter(["wrong;", "right", ";", ";", "exit"])
     monkeypatch.setattr("builtins.input", lambda mark: next(typed))
     asked = []
@@ -323,9 +371,21 @@ def test_plugins_are_listed_with_their_options_on_demand() -> None:
 def test_models_say_what_can_be_fetched(tmp_path: Path, tokenizer: Path) -> None:
     shutil.copytree(tokenizer, tmp_path / ".gristmill" / "models" / "tiny")
     told = run("models", "--root", tmp_path).stdout
-    assert "tokenizer only" in told and "gristmill models pull smollm2-135m" in told
+    assert "tokenizer only" in told
+    assert "gristmill models pull smollm2-135m" in told
     rows = {row["name"]: row for row in json.loads(run("models", "--root", tmp_path, "--json").stdout)}
-    assert rows["tiny"]["weights"] is False and rows["smollm2-135m"]["path"] is None
+    assert rows["tiny"]["weights"] is False
+    assert rows["smollm2-135m"]["path"] is None
+
+
+def test_a_root_may_stand_before_or_after_pull(tmp_path: Path, tokenizer: Path) -> None:
+    shutil.copytree(tokenizer, tmp_path / ".gristmill" / "models" / "smollm2-135m")
+    for arguments in (
+        ["--root", tmp_path, "pull", "smollm2-135m"],
+        ["pull", "smollm2-135m", "--root", tmp_path],
+    ):
+        done = run("models", *arguments, "--tokenizer")
+        assert done.stdout.strip() == str(tmp_path / ".gristmill" / "models" / "smollm2-135m")
 
 
 def test_init_and_schema_print_a_path_and_a_schema(tmp_path: Path) -> None:
@@ -340,12 +400,16 @@ def test_init_and_schema_print_a_path_and_a_schema(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------ mounted commands
 
 
-def test_a_mounted_command_that_cannot_be_imported_says_so_and_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mounted_command_that_cannot_be_imported_says_so_and_harms_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     broken = EntryPoint("blame", "no_such_package.cli:blame", group.GROUP)
     monkeypatch.setattr(group, "mounted", lambda: {"blame": broken})
     assert "no_such_package" in " ".join(run("--help").stdout.split())
     done = run("blame")
-    assert done.exit_code == 2 and "gristmill blame" in done.stderr and "no_such_package" in done.stderr
+    assert done.exit_code == 2
+    assert "gristmill blame" in done.stderr
+    assert "no_such_package" in done.stderr
     assert run("--version").exit_code == 0
 
 
@@ -358,5 +422,6 @@ def test_a_mounted_command_ends_as_ours_do(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(EntryPoint, "load", lambda self: blame)
     monkeypatch.setattr(group, "mounted", lambda: {"blame": point})
     done = run("blame", "p1")
-    assert done.exit_code == 2 and done.stderr.strip() == "nobody is to blame for p1"
+    assert done.exit_code == 2
+    assert done.stderr.strip() == "nobody is to blame for p1"
     assert "--debug" in run("blame", "--help").stdout

@@ -27,7 +27,9 @@ def test_a_template_loads_as_it_was_written(tmp_path: Path, name: str) -> None:
     recipe = init(name, tmp_path / "new")
     assert load_recipe(recipe).recipe.name == name
     assert recipe.read_text(encoding="utf-8").startswith(f"#:schema ./{SCHEMA_FILE}\n")
-    assert json.loads((recipe.parent / SCHEMA_FILE).read_text(encoding="utf-8"))["$schema"].endswith("2020-12/schema")
+    assert json.loads((recipe.parent / SCHEMA_FILE).read_text(encoding="utf-8"))["$schema"].endswith(
+        "2020-12/schema"
+    )
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -47,7 +49,11 @@ def test_a_template_is_copied_whole(tmp_path: Path, name: str) -> None:
     for file in templates()[name].files():
         copied, original = (tmp_path / file).read_bytes(), (templates()[name].folder / file).read_bytes()
         assert copied.endswith(original)
-        assert tomllib.loads(copied.decode()) == tomllib.loads(original.decode()) if file.suffix == ".toml" else copied == original
+        assert (
+            tomllib.loads(copied.decode()) == tomllib.loads(original.decode())
+            if file.suffix == ".toml"
+            else copied == original
+        )
 
 
 def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from corpus.schema import schema, write_schema
 from corpus.shipped import recipes
-from plugins.contracts import Cleaner
-from plugins.registry import KINDS, entries, load_recipe
+from plugins.contracts import KINDS, Cleaner
+from plugins.registry import entries, load_recipe
 from schemas.errors import RecipeError, StorageError
 from schemas.recipe import parse
 from schemas.recipe_schema import recipe_schema
@@ -117,7 +116,9 @@ def test_what_a_table_says_is_judged_alike(split: dict[str, Any]) -> None:
     assert VALIDATOR.is_valid({**LEAST, "split": split}) is (judged is not None) or spans
 
 
-VALIDATOR = jsonschema.Draft202012Validator(recipe_schema({kind: dict.fromkeys(entries(kind)) for kind in KINDS}))
+VALIDATOR = jsonschema.Draft202012Validator(
+    recipe_schema({kind: dict.fromkeys(entries(kind)) for kind in KINDS})
+)
 """Without the plugins' options: quick to make, and enough for the fixed sections."""
 
 
@@ -128,7 +129,9 @@ def test_names_are_open_where_the_recipe_brings_its_own_plugins(validator: Any) 
 
 
 def test_a_plugin_that_cannot_be_imported_keeps_its_name_and_any_options() -> None:
-    broken = jsonschema.Draft202012Validator(recipe_schema({"scraper": {"files": None}, "cleaner": {"mine": None}}))
+    broken = jsonschema.Draft202012Validator(
+        recipe_schema({"scraper": {"files": None}, "cleaner": {"mine": None}})
+    )
     assert broken.is_valid({**LEAST, "clean": [{"use": "mine", "what": 1}]})
     assert not broken.is_valid({**LEAST, "clean": [{"use": "yours"}]})
 
@@ -143,7 +146,9 @@ def test_an_option_named_default_is_kept() -> None:
         def clean(self, text: str) -> str:
             return text
 
-    made = jsonschema.Draft202012Validator(recipe_schema({"scraper": {"files": None}, "cleaner": {"odd": Odd}}))
+    made = jsonschema.Draft202012Validator(
+        recipe_schema({"scraper": {"files": None}, "cleaner": {"odd": Odd}})
+    )
     assert made.is_valid({**LEAST, "clean": [{"use": "odd", "default": {"a": 1}}]})
     assert not made.is_valid({**LEAST, "clean": [{"use": "odd"}]})
 
