@@ -54,6 +54,10 @@ def build(
     quiet: options.Quiet = False,
     root: options.Root = Path(),
     as_json: options.Json = False,
+    slurm_partition: options.SlurmPartition = "cpu",
+    slurm_time: options.SlurmTime = "04:00:00",
+    slurm_memory: options.SlurmMemory = 4,
+    slurm_qos: options.SlurmQos = "normal",
 ) -> None:
     """Build the next version of a recipe's corpus, or say that it already is there.
 
@@ -62,9 +66,10 @@ def build(
     """
     from corpus.commands.summary import build_summary
     from corpus.pipeline import build as run
-    from schemas.runtime import Runtime, available_cores
+    from schemas.runtime import Runtime, SlurmOptions, available_cores
 
-    runtime = Runtime(root=root, workers=workers or available_cores(), executor=executor, quiet=quiet)
+    slurm = SlurmOptions(slurm_partition, slurm_time, slurm_memory, slurm_qos)
+    runtime = Runtime(root, workers or available_cores(), executor, slurm=slurm, quiet=quiet)
     made = run(recipe, runtime)
     if not as_json:
         print(build_summary(made, recipe, root))

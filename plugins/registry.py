@@ -8,21 +8,19 @@ exists depend on what happened to be imported.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.util
 import inspect
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pydantic import ValidationError
 
 from plugins.contracts import KINDS, Locates, Plugin, Threshold
+from plugins.local_files import local_classes
 from schemas.errors import Fault, RecipeError, UserError, nearest
 from schemas.fingerprint import digest, fingerprint
 from schemas.recipe import Extract, Recipe, Source, Step, faults_of, parse, read_toml
@@ -73,8 +71,15 @@ class PluginSpec:
     """Absolute path of a local plugin file; where it lies is no part of identity."""
 
     def make(self) -> Plugin:
-        """The plugin itself."""
-        return _class_of(self.kind, self.use, self.file).model_validate(self.options)
+        """The plugin itself. Raises UserError where its code is no longer what the recipe was read with: a worker would else file
+        what the new code makes under the name of the old."""
+        found = _class_of(self.kind, self.use, self.file)
+        if _source_of(found) != self.code:
+            raise UserError(
+                f'{self.kind} "{self.use}" is not what it was when the recipe was read: its file, a kernel, or a library that it '
+                "requires has changed meanwhile or differs on this machine. Run the same command again."
+            )
+        return found.model_validate(self.options)
 
     def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
         """What its results depend on."""
@@ -124,7 +129,8 @@ class ResolvedRecipe:
         A build whose sources or model merely moved finds the version already there, and `train` must then take it.
         """
         tables = self.corpus_sections()
-        for table, spec in zip(tables["source"], self.scrapers, strict=True):
+        for table, source, spec in zip(tables["source"], self.recipe.source, self.scrapers, strict=True):
+            table["name"] = source.label  # written out or left out, it is the same name
             for option in spec.options.keys() - spec.identity(without=Locates)["options"].keys():
                 del table[option]
         del tables["tokens"]["model"]  # its tokenizer is compared by digest
@@ -149,39 +155,9 @@ def _installed(kind: str) -> tuple[Entry, ...]:
 
 def local_entries(file: Path) -> tuple[Entry, ...]:
     """The plugins a local file defines. Raises UserError with the file's own error."""
-    module = _local_module(str(file.resolve()))
-    found = tuple(
-        Entry(kind, value.name, str(file), value, str(file.resolve()))
-        for value in vars(module).values()
-        if isinstance(value, type) and value.__module__ == module.__name__ and not inspect.isabstract(value)
-        for kind, base in KINDS.items()
-        if issubclass(value, base)
+    return tuple(
+        Entry(kind, found.name, str(file), found, str(file.resolve())) for kind, found in local_classes(file)
     )
-    if not found:
-        raise UserError(
-            f"{file} defines no plugin; a plugin is a class derived from one of {', '.join(b.__name__ for b in KINDS.values())}"
-        )
-    return found
-
-
-@cache
-def _local_module(file: str) -> ModuleType:
-    source = Path(file)
-    try:
-        name = f"gristmill_local_{source.stem}_{digest(source.read_bytes())[:8]}"
-        spec = importlib.util.spec_from_file_location(name, source)
-        if spec is None or spec.loader is None:
-            raise UserError(f"{file} is not a Python file; a local plugin file ends in .py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    except UserError:
-        raise
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}") from error
-    except Exception as error:  # a user's file may raise anything
-        raise UserError(f"{file} cannot be imported: {type(error).__name__}: {error}") from error
-    return module
 
 
 def _class_of(kind: str, use: str, file: str | None) -> type[Plugin]:
@@ -337,6 +313,10 @@ def _a(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
+TAKEN = frozenset({"doc_id", "failed"})
+"""Columns of `scores` that are not a filter's."""
+
+
 def _score_clashes(specs: dict[str, PluginSpec]) -> list[Fault]:
     """Two filters may write one score only if they compute it alike."""
     owner: dict[str, tuple[str, str]] = {}
@@ -346,6 +326,8 @@ def _score_clashes(specs: dict[str, PluginSpec]) -> list[Fault]:
             continue
         identity = fingerprint(spec.identity(without=Threshold))
         for column in getattr(_class_of("filter", spec.use, spec.file), "scores", ()):
+            if column in TAKEN:
+                faults.append(Fault(key, f'writes a score named "{column}", a name of gristmill\'s own; rename it'))
             first, known = owner.setdefault(column, (key, identity))
             if known != identity:
                 faults.append(

@@ -37,6 +37,22 @@ Executor = Annotated[
     Option("--executor", help="Where the tasks run; the result is the same."),
 ]
 
+SLURM = "With --executor slurm"
+"""Panel of the options that only a Slurm cluster reads."""
+SlurmPartition = Annotated[
+    str, Option("--slurm-partition", metavar="NAME", help="Partition of the jobs.", rich_help_panel=SLURM)
+]
+SlurmTime = Annotated[
+    str, Option("--slurm-time", metavar="HH:MM:SS", help="Time limit of one job.", rich_help_panel=SLURM)
+]
+SlurmMemory = Annotated[
+    int,
+    Option("--slurm-memory", metavar="GIB", min=1, help="Memory of one job in GiB.", rich_help_panel=SLURM),
+]
+SlurmQos = Annotated[
+    str, Option("--slurm-qos", metavar="NAME", help="Quality of service.", rich_help_panel=SLURM)
+]
+
 VersionSpec = Annotated[
     str, Argument(metavar="NAME[@N]", help="A corpus; without @N its newest version.", show_default=False)
 ]
