@@ -57,6 +57,10 @@ licences: setup
 docs: setup
     {{ bin }}/pytest -q {{ packages }} {{ if path_exists("tests/docs") == "true" { "tests/docs" } else { "" } }}
 
+# Word F1 of extracted text against gold pages, with floors; needs ../shared/data. `just bench --pages sample` is quick.
+bench *args: setup
+    {{ bin }}/python bench/extraction_quality.py {{ args }}
+
 # Build the wheel and use it from an empty folder that has a `plugins/` of its own.
 wheel: setup
     {{ bin }}/python tools/wheel.py

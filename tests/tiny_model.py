@@ -1,6 +1,6 @@
 """A model for tests, made on the fly in a second: a two-layer Llama with random weights and a byte-level BPE tokenizer.
 
-    from tiny_model import TEXTS, make_tiny_model
+from tiny_model import TEXTS, make_tiny_model
 """
 
 from __future__ import annotations
@@ -9,13 +9,50 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-WORDS = (
-    "the innkeeper looks up from a cracked mug and asks who let rain in while dragon bones rattle under old stairs "
-    "she draws her blade slowly because nobody pays for silence twice in this town said the miller"
-).split()
+WORDS = [
+    "the",
+    "innkeeper",
+    "looks",
+    "up",
+    "from",
+    "a",
+    "cracked",
+    "mug",
+    "and",
+    "asks",
+    "who",
+    "let",
+    "rain",
+    "in",
+    "while",
+    "dragon",
+    "bones",
+    "rattle",
+    "under",
+    "old",
+    "stairs",
+    "she",
+    "draws",
+    "her",
+    "blade",
+    "slowly",
+    "because",
+    "nobody",
+    "pays",
+    "for",
+    "silence",
+    "twice",
+    "in",
+    "this",
+    "town",
+    "said",
+    "the",
+    "miller",
+]
 TEXTS = tuple(
-    " ".join(WORDS[(start + step * stride) % len(WORDS)] for step in range(12 + start % 17)).capitalize() + "."
-    for start in range(0, 40)
+    " ".join(WORDS[(start + step * stride) % len(WORDS)] for step in range(12 + start % 17)).capitalize()
+    + "."
+    for start in range(40)
     for stride in (1, 3, 7)
 )
 """Enough text for a vocabulary of 300."""
@@ -31,16 +68,25 @@ def make_tokenizer(folder: Path, texts: Sequence[str] = TEXTS, vocab: int = 300)
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=vocab, special_tokens=[END], initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab, special_tokens=[END], initial_alphabet=alphabet, show_progress=False
+    )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.save(str(folder / "tokenizer.json"))
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END, "pad_token": END, "model_max_length": 512}
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": END,
+        "pad_token": END,
+        "model_max_length": 512,
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 0, "pad_token_id": 0}))
     return folder
 
 
-def make_tiny_model(folder: Path, texts: Sequence[str] = TEXTS, vocab: int = 300, *, seed: int = 3, hidden: int = 64) -> Path:
+def make_tiny_model(
+    folder: Path, texts: Sequence[str] = TEXTS, vocab: int = 300, *, seed: int = 3, hidden: int = 64
+) -> Path:
     """A whole model folder: the tokenizer, `config.json` and `model.safetensors`; returns it."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM

@@ -1,7 +1,7 @@
 """Version to adapter: train, evaluate, ask. Names are imported when they are used, so that `import trainer` is quick.
 
-    run = trainer.train("recipe.toml")        # or trainer.open("hearthside/1")
-    print(run.chat("The innkeeper looks up."))
+run = trainer.train("recipe.toml")        # or trainer.open("hearthside/1")
+print(run.chat("The innkeeper looks up."))
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from trainer.runs import Run, listing, open  # noqa: A004  `trainer.open` is the contract
     from trainer.sft import train
 
-_WHERE = {"train": "trainer.sft", "open": "trainer.runs", "listing": "trainer.runs", "Run": "trainer.runs", "Evaluation": "trainer.evaluate"}
+_WHERE = {
+    "train": "trainer.sft",
+    "open": "trainer.runs",
+    "listing": "trainer.runs",
+    "Run": "trainer.runs",
+    "Evaluation": "trainer.evaluate",
+}
 
 __all__ = ["Evaluation", "Run", "listing", "open", "train"]
 

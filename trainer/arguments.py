@@ -53,7 +53,9 @@ def check_names(train: Train) -> None:
         raise UserError(f'train.optimizer is "{train.optimizer}", which is no optimiser. {hint}')
     if train.schedule not in SCHEDULES:
         hint = nearest(train.schedule, SCHEDULES) or f"Known: {', '.join(SCHEDULES)}."
-        raise UserError(f'train.schedule is "{train.schedule}", which is no schedule that can be used here. {hint}')
+        raise UserError(
+            f'train.schedule is "{train.schedule}", which is no schedule that can be used here. {hint}'
+        )
 
 
 def optimizer_class(train: Train) -> tuple[type, dict[str, Any]] | None:

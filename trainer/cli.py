@@ -23,9 +23,15 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="NAME (its newest ru
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a TOML file.")],
     root: Root = Path(),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained, masked, packed and cut.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest run, killed before its end.")] = False,
-    version: Annotated[str | None, typer.Option("--version", metavar="NAME@N", help="Train on this version, not the newest.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be trained, masked, packed and cut.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest run, killed before its end.")
+    ] = False,
+    version: Annotated[
+        str | None, typer.Option("--version", metavar="NAME@N", help="Train on this version, not the newest.")
+    ] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -33,18 +39,24 @@ def train(
     _need_extra()
     from trainer import sft
 
-    options = {"root": root, "resume": resume, "device": device, "version": version}
     if dry_run:
-        plan = sft.train(recipe, dry_run=True, **options)
+        plan = sft.train(recipe, root=root, dry_run=True, device=device, version=version)
         _print(plan.to_json(), as_json=as_json)
         return
-    run = sft.train(recipe, **options)
+    run = sft.train(recipe, root=root, resume=resume, device=device, version=version)
     record, end = run.record, run.record.outcome
-    told = {"run": record.run, "path": str(run.path), "corpus": record.corpus, "fingerprint": record.fingerprint}
+    told = {
+        "run": record.run,
+        "path": str(run.path),
+        "corpus": record.corpus,
+        "fingerprint": record.fingerprint,
+    }
     if end:
         sys.stdout.write(f"{record.run}: {end.steps} steps; {end.stop_reason}\n")
         if end.first_val_loss is not None and end.val_loss is not None:
-            sys.stdout.write(f"val loss {end.first_val_loss:.4f} before, {end.val_loss:.4f} in the {end.kept} adapter\n")
+            sys.stdout.write(
+                f"val loss {end.first_val_loss:.4f} before, {end.val_loss:.4f} in the {end.kept} adapter\n"
+            )
         told |= end.model_dump(mode="json")
     sys.stdout.write(f"adapter: {run.path / 'adapter'}\n")
     _print(told, as_json=as_json)
@@ -62,12 +74,20 @@ def evaluate(run: RunName, root: Root = Path(), device: Device = "auto", as_json
 
 def chat(
     run: RunName,
-    prompt: Annotated[str | None, typer.Option("--prompt", "-p", help="Answer this and end; without it, ask line by line.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", "-p", help="Answer this and end; without it, ask line by line.")
+    ] = None,
     base: Annotated[bool, typer.Option("--base", help="Let the base model answer, the adapter off.")] = False,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="At most this many tokens.")] = 200,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token; above, tokens are drawn.")] = 0.0,
-    top_p: Annotated[float, typer.Option(min=0.01, max=1.0, help="Draw from the likeliest tokens that sum to this.")] = 1.0,
-    repetition_penalty: Annotated[float, typer.Option(min=1.0, help="Above 1 makes tokens already written less likely.")] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, help="0 takes the likeliest token; above, tokens are drawn.")
+    ] = 0.0,
+    top_p: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="Draw from the likeliest tokens that sum to this.")
+    ] = 1.0,
+    repetition_penalty: Annotated[
+        float, typer.Option(min=1.0, help="Above 1 makes tokens already written less likely.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     root: Root = Path(),
     device: Device = "auto",
@@ -103,7 +123,14 @@ def runs(root: Root = Path(), as_json: Json = False) -> None:
         sys.stderr.write(f"no runs under {root / 'runs'} yet: `gristmill train RECIPE` makes one.\n")
     for row in found:
         loss = f"val {row.val_loss:.4f}" if row.val_loss is not None else ""
-        parts = [row.run, row.status, row.corpus or "", row.model or "", f"{row.steps} steps" if row.steps else "", loss]
+        parts = [
+            row.run,
+            row.status,
+            row.corpus or "",
+            row.model or "",
+            f"{row.steps} steps" if row.steps else "",
+            loss,
+        ]
         opened = f"test opened {row.openings}x" if row.openings else ""
         sys.stdout.write("  ".join(part for part in [*parts, opened, row.stop_reason or ""] if part) + "\n")
     _print([asdict(row) for row in found], as_json=as_json)

@@ -107,20 +107,27 @@ def read_rows(version: VersionPath, split: str) -> Rows:
     files = version.files("chunks", split)
     tables = [pq.read_table(file, columns=list(COLUMNS), page_checksum_verification=True) for file in files]
     if not tables:
-        schema = pa.schema([(name, pa.list_(pa.int32()) if name in {"input_ids", "labels"} else pa.string()) for name in COLUMNS])
+        schema = pa.schema([
+            (name, pa.list_(pa.int32()) if name in {"input_ids", "labels"} else pa.string())
+            for name in COLUMNS
+        ])
         return Rows(schema.empty_table())
     table = pa.concat_tables(tables).combine_chunks()
     ids, labels = _whole(table["input_ids"]), _whole(table["labels"])
     starts, ends = _offsets(ids)[:-1], _offsets(ids)[1:]
     if not np.array_equal(_offsets(ids), _offsets(labels)):
         row = int(np.flatnonzero(np.diff(_offsets(ids)) != np.diff(_offsets(labels)))[0])
-        raise UserError(f"{_name(table, row)} of {version.spec} has not as many labels as tokens. Build the corpus again.")
+        raise UserError(
+            f"{_name(table, row)} of {version.spec} has not as many labels as tokens. Build the corpus again."
+        )
     values = labels.flatten().to_numpy(zero_copy_only=False).copy()
     given = _per_row(values != MASKED, starts, ends)
     values[starts[ends > starts]] = MASKED
     single = (ends - starts == 1) & (given > 0)
     _refuse_unlearnable(version, table, (_per_row(values != MASKED, starts, ends) == 0) & ~single)
-    masked = pa.ListArray.from_arrays(pa.array(_offsets(labels).astype(np.int32)), pa.array(values, pa.int32()))
+    masked = pa.ListArray.from_arrays(
+        pa.array(_offsets(labels).astype(np.int32)), pa.array(values, pa.int32())
+    )
     table = table.set_column(table.schema.get_field_index("labels"), "labels", masked)
     return Rows(table.filter(pa.array(~single)).combine_chunks(), int(single.sum()))
 
@@ -167,7 +174,7 @@ def check_tokenizer(version: VersionPath, manifest: Manifest, model: Path, name:
     if found != manifest.tokenizer.digest:
         raise Mismatch(
             f"{version.spec} was cut with the tokenizer of {manifest.tokenizer.model} ({manifest.tokenizer.digest}), but {name} "
-            f"has {found}: its token numbers would mean other words. Set [tokens] model = \"{name}\" and build again, "
+            f'has {found}: its token numbers would mean other words. Set [tokens] model = "{name}" and build again, '
             f"or train {manifest.tokenizer.model}."
         )
 

@@ -54,7 +54,9 @@ def evaluate(run: Run | str, *, root: Path | str = ".", device: str = "auto") ->
     adapter, record = run.adapter, run.record
     version, model = find_corpus(record, run.store), find_base(record, run.store)
     if not version.files("chunks", "test") or not version.manifest().splits["test"].chunks:
-        raise UserError(f"the test split of {version.spec} is empty. Set [split] test = 0.1, build and train again.")
+        raise UserError(
+            f"the test split of {version.spec} is empty. Set [split] test = 0.1, build and train again."
+        )
     opened = _open(run, record)
     train = Train.model_validate(record.train)
     rows = read_rows(version, "test")
@@ -62,10 +64,10 @@ def evaluate(run: Run | str, *, root: Path | str = ".", device: str = "auto") ->
     loaded, precision = read_model(record, model, adapter, device)
     collator = Collator(loaded.tokenizer.pad_token_id or 0)
     data = packing.dataset(rows, record.max_length, packing=train.packing)
-    options = {"batch_size": train.eval_batch_size or train.micro_batch_size, "precision": precision}
+    batch = train.eval_batch_size or train.micro_batch_size
     with loaded.model.disable_adapter():
-        base = measure(loaded.model, data, collator, **options)
-    tuned = measure(loaded.model, data, collator, **options)
+        base = measure(loaded.model, data, collator, batch_size=batch, precision=precision)
+    tuned = measure(loaded.model, data, collator, batch_size=batch, precision=precision)
     _note(run, opened, base, tuned)
     return Evaluation(record.run, record.corpus, base, tuned, opened)
 
@@ -78,7 +80,9 @@ def read_model(record: RunRecord, model: Path, adapter: Path, device: str) -> tu
     if reason := Peft.unavailable():
         raise MissingExtra(reason)
     train, where = Train.model_validate(record.train), device_of(device)
-    loaded = Peft().load(model, train, max_length=record.max_length, adapter=adapter, device=where, trainable=False)
+    loaded = Peft().load(
+        model, train, max_length=record.max_length, adapter=adapter, device=where, trainable=False
+    )
     loaded.model.eval()
     return loaded, precision_of(train, where)
 
@@ -94,5 +98,7 @@ def _note(run: Run, number: int, base: Measure, tuned: Measure) -> None:
     """Write what the opening showed beside it."""
     record = run.record
     openings = list(record.openings)
-    openings[number - 1] = openings[number - 1].model_copy(update={"base_loss": base.loss, "tuned_loss": tuned.loss})
+    openings[number - 1] = openings[number - 1].model_copy(
+        update={"base_loss": base.loss, "tuned_loss": tuned.loss}
+    )
     write_record(run.path, record.model_copy(update={"openings": tuple(openings)}))

@@ -25,7 +25,9 @@ class Speaker:
         """Load base and adapter. Raises Mismatch where base, tokenizer or corpus are not those of the run."""
         adapter, record = run.adapter, run.record
         if record.tokenizer.format != "text":
-            raise UserError(f'{run.spec} was trained with format "{record.tokenizer.format}"; this version of chat speaks "text".')
+            raise UserError(
+                f'{run.spec} was trained with format "{record.tokenizer.format}"; this version of chat speaks "text".'
+            )
         try:
             find_corpus(record, run.store)
         except NotFound:
@@ -54,7 +56,11 @@ class Speaker:
             raise UserError("the prompt is empty; the model needs at least a word to go on from.")
         device = next(self.model.parameters()).device
         ids = torch.tensor([self.tokenizer(prompt, add_special_tokens=False)["input_ids"]], device=device)
-        options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "repetition_penalty": repetition_penalty, "do_sample": temperature > 0}
+        options: dict[str, Any] = {
+            "max_new_tokens": max_new_tokens,
+            "repetition_penalty": repetition_penalty,
+            "do_sample": temperature > 0,
+        }
         if temperature > 0:
             options |= {"temperature": temperature, "top_p": top_p, "top_k": 0}
         with torch.random.fork_rng(), torch.no_grad():
@@ -70,7 +76,10 @@ class Speaker:
         off = self.model.disable_adapter() if base else contextlib.nullcontext()
         with off:
             return self.model.generate(
-                input_ids=ids, attention_mask=torch.ones_like(ids), pad_token_id=self.tokenizer.pad_token_id, **options
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                pad_token_id=self.tokenizer.pad_token_id,
+                **options,
             )
 
 

@@ -52,7 +52,14 @@ class Journal:
 
     def add(self, kind: str, step: int, epoch: float, loss: float, tokens: int, **more: float | None) -> None:
         """One more row; `more` holds accuracy, learning_rate, grad_norm."""
-        row = {"step": step, "epoch": epoch, "kind": kind, "loss": loss, "tokens": tokens, "seconds": self.seconds}
+        row = {
+            "step": step,
+            "epoch": epoch,
+            "kind": kind,
+            "loss": loss,
+            "tokens": tokens,
+            "seconds": self.seconds,
+        }
         self.rows.append(row | more)
 
     def of(self, kind: str) -> Iterator[dict[str, Any]]:

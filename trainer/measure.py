@@ -39,7 +39,13 @@ class Measure:
 
 
 def measure(
-    model: Any, rows: Any, collator: Any, *, batch_size: int, precision: str = "float32", tick: Callable[[int], None] = lambda done: None
+    model: Any,
+    rows: Any,
+    collator: Any,
+    *,
+    batch_size: int,
+    precision: str = "float32",
+    tick: Callable[[int], None] = lambda done: None,
 ) -> Measure:
     """Measure `model` on `rows` (a sequence of dicts as `packing.dataset` gives), in eval mode, restoring its mode.
 

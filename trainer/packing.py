@@ -38,7 +38,12 @@ def dataset(rows: Rows, max_length: int, *, packing: bool) -> datasets.Dataset:
     shown = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
-        return pack_dataset(plain, max_length, strategy="bfd", map_kwargs={"keep_in_memory": True, "load_from_cache_file": False})
+        return pack_dataset(
+            plain,
+            max_length,
+            strategy="bfd",
+            map_kwargs={"keep_in_memory": True, "load_from_cache_file": False},
+        )
     finally:
         if not shown:
             datasets.enable_progress_bars()
@@ -65,7 +70,9 @@ class Collator:
         }
         if "seq_lengths" in rows[0]:
             # A pad at position 0 after another is a part of its own: it attends to itself and is not trained.
-            batch["position_ids"] = padded([[n for length in row["seq_lengths"] for n in range(length)] for row in rows], 0)
+            batch["position_ids"] = padded(
+                [[n for length in row["seq_lengths"] for n in range(length)] for row in rows], 0
+            )
         else:
             batch["attention_mask"] = padded([[1] * len(row["input_ids"]) for row in rows], 0)
         return batch
@@ -75,7 +82,10 @@ def parts(row: dict[str, Any]) -> list[dict[str, Any]]:
     """The rows a packed row is made of."""
     cut, start = [], 0
     for length in row["seq_lengths"]:
-        cut.append({"input_ids": row["input_ids"][start : start + length], "labels": row["labels"][start : start + length]})
+        cut.append({
+            "input_ids": row["input_ids"][start : start + length],
+            "labels": row["labels"][start : start + length],
+        })
         start += length
     return cut
 

@@ -56,7 +56,10 @@ class Plan:
     @cached_property
     def datasets(self) -> dict[str, Any]:
         """A `datasets.Dataset` a split, packed where the recipe says so."""
-        return {split: packing.dataset(rows, self.max_length, packing=self.train.packing) for split, rows in self.rows.items()}
+        return {
+            split: packing.dataset(rows, self.max_length, packing=self.train.packing)
+            for split, rows in self.rows.items()
+        }
 
     @cached_property
     def steps(self) -> Steps:
@@ -131,7 +134,9 @@ def make_plan(recipe_path: Path | str, *, root: Path, device: str, version: str 
     check_tokenizer(found, manifest, model, name)
     rows = {split: read_rows(found, split) for split in ("train", "val")}
     if not rows["train"].table.num_rows:
-        raise UserError(f"the train split of {found.spec} has no rows, so there is nothing to learn. Build it with more documents.")
+        raise UserError(
+            f"the train split of {found.spec} has no rows, so there is nothing to learn. Build it with more documents."
+        )
     check_val(found, rows["val"], recipe.train)
     for split in rows.values():
         check_lengths(found, split, longest_row(recipe.train, manifest))
@@ -152,7 +157,9 @@ def check_sections(version: VersionPath, manifest: Manifest, resolved: ResolvedR
         return
     theirs, ours = _leaves(manifest.recipe), _leaves(resolved.corpus_sections())
     keys = [key for key in sorted(theirs.keys() | ours.keys()) if theirs.get(key) != ours.get(key)]
-    told = "; ".join(f"{key} was {theirs.get(key, 'absent')!r}, is {ours.get(key, 'absent')!r}" for key in keys[:5])
+    told = "; ".join(
+        f"{key} was {theirs.get(key, 'absent')!r}, is {ours.get(key, 'absent')!r}" for key in keys[:5]
+    )
     more = f"; and {len(keys) - 5} more" if len(keys) > 5 else ""
     raise Mismatch(
         f"{version.spec} was not built from this recipe: {told or 'its sections have another hash'}{more}. "
@@ -163,9 +170,17 @@ def check_sections(version: VersionPath, manifest: Manifest, resolved: ResolvedR
 def _leaves(value: Any, prefix: str = "") -> dict[str, Any]:
     """A nested table as dotted keys."""
     if isinstance(value, dict) and value:
-        return {key: leaf for name, inner in value.items() for key, leaf in _leaves(inner, f"{prefix}.{name}".strip(".")).items()}
+        return {
+            key: leaf
+            for name, inner in value.items()
+            for key, leaf in _leaves(inner, f"{prefix}.{name}".strip(".")).items()
+        }
     if isinstance(value, list | tuple) and any(isinstance(inner, dict) for inner in value):
-        return {key: leaf for n, inner in enumerate(value) for key, leaf in _leaves(inner, f"{prefix}.{n}").items()}
+        return {
+            key: leaf
+            for n, inner in enumerate(value)
+            for key, leaf in _leaves(inner, f"{prefix}.{n}").items()
+        }
     return {prefix: list(value) if isinstance(value, tuple) else value}
 
 
@@ -186,7 +201,9 @@ def choose_backend(resolved: ResolvedRecipe) -> Backend:
         try:
             backend.prepare()
         except Exception as error:  # noqa: BLE001  it raises whatever its machine check finds: NotImplementedError, RuntimeError, OSError
-            say(f"unsloth is installed but cannot be used here ({type(error).__name__}: {error}); training with peft")
+            say(
+                f"unsloth is installed but cannot be used here ({type(error).__name__}: {error}); training with peft"
+            )
         else:
             return backend
     if reason := Peft.unavailable():

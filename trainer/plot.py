@@ -18,9 +18,23 @@ def draw(journal: Journal, path: Path, *, title: str, best_step: int | None, not
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     train, val = list(journal.of("train")), list(journal.of("val"))
-    axes.plot([row["step"] for row in train], [row["loss"] for row in train], color=TRAIN, lw=1.6, label="train, each step")
+    axes.plot(
+        [row["step"] for row in train],
+        [row["loss"] for row in train],
+        color=TRAIN,
+        lw=1.6,
+        label="train, each step",
+    )
     if val:
-        axes.plot([row["step"] for row in val], [row["loss"] for row in val], color=VAL, lw=2, marker="o", ms=4, label="val")
+        axes.plot(
+            [row["step"] for row in val],
+            [row["loss"] for row in val],
+            color=VAL,
+            lw=2,
+            marker="o",
+            ms=4,
+            label="val",
+        )
     kept = next((row for row in val if row["step"] == best_step), None)
     if kept:
         axes.axvline(kept["step"], color=VAL, lw=1, ls=":")

@@ -18,7 +18,19 @@ from schemas.store import Store, VersionPath
 
 RECORD = "gristmill.json"
 FORMAT = 1
-LIBRARIES = ("gristmill", "torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers", "safetensors", "pyarrow", "numpy")
+LIBRARIES = (
+    "gristmill",
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "accelerate",
+    "tokenizers",
+    "safetensors",
+    "pyarrow",
+    "numpy",
+)
 
 
 class Part(BaseModel):
@@ -109,7 +121,9 @@ def read_record(run: Path) -> RunRecord:
     try:
         tables = json.loads(path.read_bytes())
         if tables.get("format_version", 0) > FORMAT:
-            raise Mismatch(f"{path} has format {tables['format_version']}; this gristmill reads up to {FORMAT}. Upgrade gristmill.")
+            raise Mismatch(
+                f"{path} has format {tables['format_version']}; this gristmill reads up to {FORMAT}. Upgrade gristmill."
+            )
         return RunRecord.model_validate(tables)
     except (ValueError, AttributeError, ValidationError) as error:
         raise Corruption(f"{path} is not a run's record: {error}. Train again.") from error
@@ -159,7 +173,11 @@ def find_base(record: RunRecord, store: Store) -> Path:
     Raises NotFound, or Mismatch where weights or tokenizer are not those the adapter was trained on.
     """
     there = Path(record.base.path)
-    path = there if models.weight_files(there) else models.resolve(record.base.name, store.models, Path(record.recipe).parent, weights=True)
+    path = (
+        there
+        if models.weight_files(there)
+        else models.resolve(record.base.name, store.models, Path(record.recipe).parent, weights=True)
+    )
     found = base_record(record.base.name, path)
     for what, was, now in (
         ("weights", record.base.digest, found.digest),
@@ -185,5 +203,7 @@ def find_corpus(record: RunRecord, store: Store) -> VersionPath:
             "or put the old one back."
         )
     if manifest.tokenizer.digest != record.base.tokenizer:
-        raise Mismatch(f"{record.corpus} was cut with tokenizer {manifest.tokenizer.digest}, {record.run} reads {record.base.tokenizer}.")
+        raise Mismatch(
+            f"{record.corpus} was cut with tokenizer {manifest.tokenizer.digest}, {record.run} reads {record.base.tokenizer}."
+        )
     return found

@@ -6,7 +6,6 @@ on the folder, which the system drops when the process dies, however it dies: so
 
 from __future__ import annotations
 
-import builtins
 import fcntl
 import json
 import shutil
@@ -62,7 +61,9 @@ class Run:
     def adapter(self) -> Path:
         """The folder of the saved adapter. Raises NotFound where the run is not finished."""
         if self.record.status != "finished":
-            raise NotFound(f"{self.spec} is not finished, so it has no adapter yet. Go on with: gristmill train RECIPE --resume")
+            raise NotFound(
+                f"{self.spec} is not finished, so it has no adapter yet. Go on with: gristmill train RECIPE --resume"
+            )
         return self.path / ADAPTER
 
     @property
@@ -123,7 +124,10 @@ def listing(root: Path | str = ".") -> list[Listed]:
     """Every run under `root`, by name and number."""
     store = Store(Path(root))
     paths = [path for path in store.runs.glob("*/*") if path.name.isdigit() and path.is_dir()]
-    return [_listed(Run(store.root, path)) for path in sorted(paths, key=lambda path: (path.parent.name, int(path.name)))]
+    return [
+        _listed(Run(store.root, path))
+        for path in sorted(paths, key=lambda path: (path.parent.name, int(path.name)))
+    ]
 
 
 def _listed(run: Run) -> Listed:
@@ -155,7 +159,9 @@ def begin(store: Store, name: str, record: RunRecord, recipe: Path) -> Run:
         folder.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
     except OSError as error:
-        raise StorageError(f"cannot write {folder}: {error.strerror}. Name another place with --root DIR.") from error
+        raise StorageError(
+            f"cannot write {folder}: {error.strerror}. Name another place with --root DIR."
+        ) from error
     try:
         shutil.copyfile(recipe, stage / RECIPE)
         (stage / LOCK).touch()
@@ -178,24 +184,28 @@ def begin(store: Store, name: str, record: RunRecord, recipe: Path) -> Run:
 @contextmanager
 def locked(run: Run) -> Iterator[None]:
     """Hold a run. Raises UserError where another process does."""
-    with builtins.open(run.path / LOCK, "w", encoding="utf-8") as file:
+    with (run.path / LOCK).open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UserError(f"{run.spec} is at work in another process. Wait for it, or end that one first.") from error
+            raise UserError(
+                f"{run.spec} is at work in another process. Wait for it, or end that one first."
+            ) from error
         yield
 
 
 def newest_checkpoint(run: Run) -> tuple[Path, int] | None:
     """The newest whole checkpoint of an interrupted run and its step. transformers writes `trainer_state.json` last."""
-    found = []
+    found: list[tuple[int, Path]] = []
     for path in (run.path / CHECKPOINTS).glob("checkpoint-*"):
         try:
             found.append((int(json.loads((path / "trainer_state.json").read_bytes())["global_step"]), path))
         except (OSError, ValueError, KeyError):
             continue  # a kill cut it short; the one before it is whole
-    step, path = max(found, default=(0, None))
-    return (path, step) if path else None
+    if not found:
+        return None
+    step, newest = max(found)
+    return newest, step
 
 
 def unfinished(store: Store, record: RunRecord) -> Run:
@@ -204,17 +214,25 @@ def unfinished(store: Store, record: RunRecord) -> Run:
     run = Run(store.root, store.run(name))
     old = run.record
     if old.status == "finished":
-        raise NotFound(f"nothing to resume: {run.spec} is finished ({old.outcome.stop_reason if old.outcome else 'done'}). Leave out --resume.")
+        raise NotFound(
+            f"nothing to resume: {run.spec} is finished ({old.outcome.stop_reason if old.outcome else 'done'}). Leave out --resume."
+        )
     theirs, ours = _identity(old), _identity(record)
     changed = sorted(key for key in ours if theirs.get(key) != ours[key])
     if changed:
         told = "; ".join(f"{key} was {theirs.get(key)}, is {ours[key]}" for key in changed)
-        raise UserError(f"{run.spec} cannot go on: {told}. Put that back, or leave out --resume to start a new run.")
+        raise UserError(
+            f"{run.spec} cannot go on: {told}. Put that back, or leave out --resume to start a new run."
+        )
     return run
 
 
 def _identity(record: RunRecord) -> dict[str, Any]:
     """What must not change within one run."""
-    parts = {"corpus": record.corpus, "fingerprint": record.fingerprint, "model": record.base.digest, "backend": record.backend}
+    parts = {
+        "corpus": record.corpus,
+        "fingerprint": record.fingerprint,
+        "model": record.base.digest,
+        "backend": record.backend,
+    }
     return parts | {f"train.{key}": value for key, value in record.train.items()}
-

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from plugins.contracts import Loaded
 from trainer import packing, runs
-from trainer.data import Preflight
+from trainer.data import MASKED, Preflight
 from trainer.journal import Journal
 from trainer.packing import Collator
 from trainer.plan import Plan, make_plan
@@ -48,7 +48,11 @@ def train(
     if dry_run:
         return plan.preflight
     record = plan.record()
-    run = runs.unfinished(plan.store, record) if resume else runs.begin(plan.store, plan.version.name, record, plan.resolved.path)
+    run = (
+        runs.unfinished(plan.store, record)
+        if resume
+        else runs.begin(plan.store, plan.version.name, record, plan.resolved.path)
+    )
     with runs.locked(run):
         return _work(plan, run, quiet=quiet)
 
@@ -62,7 +66,11 @@ def _work(plan: Plan, run: Run, *, quiet: bool) -> Run:
     # Killed between its last step and its end: transformers would take one step more, so it is not asked.
     over = checkpoint is not None and checkpoint[1] >= plan.steps.total
     loaded = plan.backend.load(
-        plan.model, plan.train, max_length=plan.max_length, device=plan.device, adapter=checkpoint[0] if checkpoint and over else None
+        plan.model,
+        plan.train,
+        max_length=plan.max_length,
+        device=plan.device,
+        adapter=checkpoint[0] if checkpoint and over else None,
     )
     _name_base(loaded, record.base.name)
     collator = Collator(_pad_token(loaded))
@@ -83,7 +91,13 @@ def _work(plan: Plan, run: Run, *, quiet: bool) -> Run:
 
 
 def _watch(
-    plan: Plan, run: Run, loaded: Loaded, collator: Collator, journal: Journal, progress: Progress, precision: str
+    plan: Plan,
+    run: Run,
+    loaded: Loaded,
+    collator: Collator,
+    journal: Journal,
+    progress: Progress,
+    precision: str,
 ) -> Watch:
     from trainer.measure import Measure, measure
     from trainer.watch import Watch
@@ -111,16 +125,18 @@ def _trainer(plan: Plan, run: Run, loaded: Loaded, collator: Collator, watch: Wa
 
     from trainer.arguments import optimizer_class, sft_arguments
 
-    class Counting(trl.SFTTrainer):  # type: ignore[misc,name-defined]  # trl is untyped; unsloth may have replaced it
+    class Counting(trl.SFTTrainer):
         def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
-            watch.tokens += int((inputs["labels"] != packing.MASKED).sum())
+            watch.tokens += int((inputs["labels"] != MASKED).sum())
             return super().training_step(model, inputs, num_items_in_batch)
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             """None: TRL's card knows nothing of the corpus, and is written into every checkpoint."""
 
     transformers.logging.set_verbosity_error()  # its notices speak of defaults that are all set here
-    settings = sft_arguments(plan.train, plan.steps, run.path / runs.CHECKPOINTS, device=plan.device, precision=precision)
+    settings = sft_arguments(
+        plan.train, plan.steps, run.path / runs.CHECKPOINTS, device=plan.device, precision=precision
+    )
     trainer = Counting(
         model=loaded.model,
         args=trl.SFTConfig(**settings | loaded.arguments),
@@ -130,7 +146,9 @@ def _trainer(plan: Plan, run: Run, loaded: Loaded, collator: Collator, watch: Wa
         callbacks=[watch],
         optimizer_cls_and_kwargs=optimizer_class(plan.train),
     )
-    trainer.remove_callback(transformers.PrinterCallback)  # it prints every step to stdout, which belongs to data
+    trainer.remove_callback(
+        transformers.PrinterCallback
+    )  # it prints every step to stdout, which belongs to data
     return trainer
 
 

@@ -45,7 +45,11 @@ class Stopper:
 
     def reason(self) -> str:
         """Why it stopped, for people."""
-        best = f"the best is {self.best:.4f} at step {self.best_step}" if self.best is not None else "no value was a number"
+        best = (
+            f"the best is {self.best:.4f} at step {self.best_step}"
+            if self.best is not None
+            else "no value was a number"
+        )
         return f"early stopping: {self.rule.metric} did not improve for {self.waited} evaluations; {best}"
 
     def _better(self, value: float, than: float, by: float) -> bool:

@@ -22,7 +22,7 @@ from trainer.progress import Progress
 from trainer.stopping import Stopper
 
 
-class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
+class Watch(TrainerCallback):
     """One run's eyes."""
 
     def __init__(
@@ -63,13 +63,22 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is untyped h
         if state.global_step == 0:
             self._evaluate(state, 0)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **more: Any) -> None:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **more: Any
+    ) -> None:
         """Note a step; evaluate where one is due; end the run where it must."""
         if not logs or "loss" not in logs:
             return  # the summary at the end
         step, loss = state.global_step, float(logs["loss"])
         rates = {"learning_rate": logs.get("learning_rate"), "grad_norm": logs.get("grad_norm")}
-        self.journal.add("train", step, state.epoch or 0.0, loss, self.tokens, **{k: None if v is None else float(v) for k, v in rates.items()})
+        self.journal.add(
+            "train",
+            step,
+            state.epoch or 0.0,
+            loss,
+            self.tokens,
+            **{k: None if v is None else float(v) for k, v in rates.items()},
+        )
         self.progress.step(step, loss)
         if not math.isfinite(loss):
             self.reason = f"the training loss became {loss} at step {step}; a lower learning_rate may help"
@@ -92,7 +101,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is untyped h
     def _evaluate(self, state: Any, step: int) -> None:
         if self.measure_val:
             found = self.measure_val()
-            self.journal.add("val", step, state.epoch or 0.0, found.loss, self.tokens, accuracy=found.accuracy)
+            self.journal.add(
+                "val", step, state.epoch or 0.0, found.loss, self.tokens, accuracy=found.accuracy
+            )
         value = self._value(step)
         if self.stopper and value is not None and self.stopper.see(step, value):
             self.save(self.best / f"step-{step}")
@@ -104,7 +115,14 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is untyped h
         if self.stopper is None:
             return None
         if self.stopper.rule.metric == "train_loss":
-            since = max((row["step"] for row in self.journal.rows if row["step"] < step and self._due(row["step"], -1)), default=0)
+            since = max(
+                (
+                    row["step"]
+                    for row in self.journal.rows
+                    if row["step"] < step and self._due(row["step"], -1)
+                ),
+                default=0,
+            )
             losses = [row["loss"] for row in self.journal.of("train") if since < row["step"] <= step]
             return sum(losses) / len(losses) if losses else None
         column = "accuracy" if self.stopper.rule.metric == "val_accuracy" else "loss"

@@ -7,6 +7,8 @@ instead of those the file names, which it does keep in the model's config.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,13 +27,16 @@ def convert(gguf: Path, target: Path, *, tokenizer_only: bool = False) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    with quiet():
+    # Its bar for dequantising heeds no setting.
+    with quiet(), contextlib.redirect_stderr(io.StringIO()):
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         if tokenizer_only:
             config = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name)
             config.save_pretrained(target)
         else:
-            model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+            model = AutoModelForCausalLM.from_pretrained(
+                gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+            )
             _forget_quantisation(model)
             model.save_pretrained(target)
             for file in target.glob("*.safetensors"):

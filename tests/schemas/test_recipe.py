@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.errors import RecipeError
 from schemas.recipe import Recipe, band_shape, candidate_probability, parse, read_toml

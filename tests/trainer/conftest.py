@@ -17,7 +17,14 @@ from tiny_model import END, TEXTS, make_tiny_model
 
 from plugins import models
 from plugins.registry import load_recipe
-from schemas.manifest import LeakageCertificate, Manifest, SplitRecord, TokenizerRecord, manifest_bytes, sha_line
+from schemas.manifest import (
+    LeakageCertificate,
+    Manifest,
+    SplitRecord,
+    TokenizerRecord,
+    manifest_bytes,
+    sha_line,
+)
 from schemas.tables import CHUNKS
 
 
@@ -49,7 +56,9 @@ def chunk_rows(model: Path, split: str, texts: Sequence[str]) -> list[dict]:
     return rows
 
 
-def write_version(root: Path, recipe: Path, model: Path, rows: dict[str, list[dict]], number: int = 1) -> Path:
+def write_version(
+    root: Path, recipe: Path, model: Path, rows: dict[str, list[dict]], number: int = 1
+) -> Path:
     """A published version with chunks only, as `train` reads it."""
     resolved = load_recipe(recipe)
     path = root / "corpora" / resolved.recipe.name / f"v{number}"
@@ -59,7 +68,13 @@ def write_version(root: Path, recipe: Path, model: Path, rows: dict[str, list[di
             table = pa.Table.from_pylist(listed, CHUNKS)
             pq.write_table(table, path / "chunks" / f"{split}-00000.parquet", write_page_checksum=True)
     splits = {
-        split: SplitRecord(target=0.1, groups=len(listed), documents=len(listed), chunks=len(listed), tokens=sum(r["n_tokens"] for r in listed))
+        split: SplitRecord(
+            target=0.1,
+            groups=len(listed),
+            documents=len(listed),
+            chunks=len(listed),
+            tokens=sum(r["n_tokens"] for r in listed),
+        )
         for split, listed in rows.items()
     }
     manifest = Manifest(
@@ -84,7 +99,15 @@ Make = Callable[..., tuple[Path, Path]]
 def make_version(tiny_model: Path) -> Make:
     """Writes a recipe with the given [train] lines and a version of it under a root; returns (root, recipe)."""
 
-    def make(root: Path, train: str = "", *, train_texts=TEXTS[:24], val_texts=TEXTS[24:36], test_texts=TEXTS[36:48], edit=None):
+    def make(
+        root: Path,
+        train: str = "",
+        *,
+        train_texts=TEXTS[:24],
+        val_texts=TEXTS[24:36],
+        test_texts=TEXTS[36:48],
+        edit=None,
+    ):
         recipe = root / "recipe.toml"
         usual = ['backend = "peft"', "batch_size = 4", "micro_batch_size = 2", "learning_rate = 1e-2"]
         lines = [line for line in usual if f"{line.split()[0]} =" not in train]

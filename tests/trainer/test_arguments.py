@@ -1,8 +1,7 @@
 """Batch arithmetic and schedules, as the journal shows them."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import trainer
 from schemas.recipe import Train
@@ -29,7 +28,11 @@ def test_max_steps_wins_over_epochs():
 
 def rates(made, line: str) -> list[float]:
     root, recipe = made(f"max_steps = 8\neval_every = 8\n{line}")
-    return [row["learning_rate"] for row in trainer.train(recipe, root=root).metrics().to_pylist() if row["kind"] == "train"]
+    return [
+        row["learning_rate"]
+        for row in trainer.train(recipe, root=root).metrics().to_pylist()
+        if row["kind"] == "train"
+    ]
 
 
 def test_a_constant_rate_still_warms_up(made):

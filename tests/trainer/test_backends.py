@@ -38,7 +38,12 @@ def in_a_process(recipe: Path, root: Path, backend: str) -> dict:
     recipe.write_text(text.replace('backend = "peft"', f'backend = "{backend}"'))
     path = os.pathsep.join([str(REPO), *filter(None, sys.path)])
     done = subprocess.run(
-        [sys.executable, "-c", RUNS, recipe, root], cwd=root, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", RUNS, recipe, root],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     recipe.write_text(text)
     assert done.returncode == 0, done.stderr
@@ -59,7 +64,9 @@ def test_unsloth_and_peft_give_the_same_losses(made):
     for packing in ("true", "false"):
         recipe.write_text(f"{text}packing = {packing}\n")
         ours = sft.train(recipe, root=root).metrics().to_pylist()
-        assert [(row["kind"], row["step"], row["tokens"]) for row in ours] == [(row["kind"], row["step"], row["tokens"]) for row in theirs[packing]]
+        assert [(row["kind"], row["step"], row["tokens"]) for row in ours] == [
+            (row["kind"], row["step"], row["tokens"]) for row in theirs[packing]
+        ]
         assert losses(ours) == pytest.approx(losses(theirs[packing]), abs=1e-3)
     assert not list(root.glob("*unsloth*")), "unsloth wrote its compiled cache into the working directory"
 

@@ -37,14 +37,23 @@ def test_train_eval_chat_and_runs_work_in_turn(made):
     assert last(evaluated)["opening"] == 1
     assert last(evaluated)["tuned"]["loss"] < last(evaluated)["base"]["loss"]
 
-    asked = call("chat", "tale/1", "--prompt", "The innkeeper", "--max-new-tokens", "5", "--root", root, "--json")
+    asked = call(
+        "chat", "tale/1", "--prompt", "The innkeeper", "--max-new-tokens", "5", "--root", root, "--json"
+    )
     assert last(asked)["answer"] == "\n".join(asked.stdout.splitlines()[:-1])
 
     talk = call("chat", "tale", "--root", root, "--max-new-tokens", "3", "--json", input="Who\n\nShe draws\n")
-    assert [json.loads(line)["prompt"] for line in talk.stdout.splitlines() if line.startswith('{"run"')] == ["Who", "She draws"]
+    assert [json.loads(line)["prompt"] for line in talk.stdout.splitlines() if line.startswith('{"run"')] == [
+        "Who",
+        "She draws",
+    ]
 
     listed = call("runs", "--root", root, "--json")
-    assert (last(listed)[0]["run"], last(listed)[0]["status"], last(listed)[0]["openings"]) == ("tale/1", "finished", 1)
+    assert (last(listed)[0]["run"], last(listed)[0]["status"], last(listed)[0]["openings"]) == (
+        "tale/1",
+        "finished",
+        1,
+    )
     assert "all 4 steps are done" in listed.stdout
 
 
@@ -67,7 +76,10 @@ def test_a_missing_extra_prints_its_pip_line(made, monkeypatch):
 
     monkeypatch.setattr(module, "find_spec", lambda name: None if name == "trl" else object())
     root, recipe = made()
-    with pytest.raises(MissingExtra, match=r"trl not installed\) needs the extra `train`. Install it with: pip install 'gristmill\[train\]'"):
+    with pytest.raises(
+        MissingExtra,
+        match=r"trl not installed\) needs the extra `train`. Install it with: pip install 'gristmill\[train\]'",
+    ):
         call("train", recipe, "--root", root)
 
 
@@ -79,4 +91,13 @@ def test_what_the_user_must_change_is_raised_for_the_shell_to_print(made):
 
 def test_help_imports_nothing_heavy():
     code = "import sys, trainer, trainer.cli; print([n for n in ('torch', 'transformers', 'pyarrow', 'numpy', 'polars', 'matplotlib') if n in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=cli.__file__.rpartition("/trainer")[0]).stdout == "[]\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=cli.__file__.rpartition("/trainer")[0],
+        ).stdout
+        == "[]\n"
+    )

@@ -1,8 +1,7 @@
 """Rows and the preflight: every token counted, nothing cut, nothing trained by accident."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.errors import Mismatch, UserError
 from trainer import sft
@@ -14,12 +13,16 @@ def mask_row(split: str, row: int, keep: slice = slice(0, 0)):
 
     def edit(rows):
         labels = rows[split][row]["labels"]
-        rows[split][row]["labels"] = [label if n in range(*keep.indices(len(labels))) else MASKED for n, label in enumerate(labels)]
+        rows[split][row]["labels"] = [
+            label if n in range(*keep.indices(len(labels))) else MASKED for n, label in enumerate(labels)
+        ]
 
     return edit
 
 
-@pytest.mark.parametrize("keep", [slice(0, 0), slice(0, 1)], ids=["all labels masked", "only the first, which nothing predicts"])
+@pytest.mark.parametrize(
+    "keep", [slice(0, 0), slice(0, 1)], ids=["all labels masked", "only the first, which nothing predicts"]
+)
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_a_row_with_nothing_to_learn_is_refused_by_name(made, split, keep):
     named = []
@@ -36,7 +39,10 @@ def test_a_row_with_nothing_to_learn_is_refused_by_name(made, split, keep):
 
 def test_a_row_longer_than_max_length_is_refused_not_cut(made):
     root, recipe = made("max_length = 40")
-    with pytest.raises(UserError, match=r"chunk \w+ of document doc-train-\d+ .*has \d+ tokens.*Set \[train\] max_length = \d+"):
+    with pytest.raises(
+        UserError,
+        match=r"chunk \w+ of document doc-train-\d+ .*has \d+ tokens.*Set \[train\] max_length = \d+",
+    ):
         sft.train(recipe, root=root, dry_run=True)
 
 
@@ -51,7 +57,9 @@ def test_a_row_of_one_token_is_left_out_and_counted(made):
 
 def test_an_empty_val_split_says_what_to_set(made):
     root, recipe = made(val_texts=())
-    with pytest.raises(UserError, match=r"val split of tale@1 is empty.*\[split\] val = 0.1.*early_stopping = false"):
+    with pytest.raises(
+        UserError, match=r"val split of tale@1 is empty.*\[split\] val = 0.1.*early_stopping = false"
+    ):
         sft.train(recipe, root=root, dry_run=True)
 
 
@@ -72,7 +80,9 @@ def test_another_tokenizer_than_the_corpus_was_cut_with_is_refused(made, tmp_pat
 
     other = make_tiny_model(tmp_path / "other", [text.upper() for text in TEXTS])
     root, recipe = made(f'model = "{other}"')
-    with pytest.raises(Mismatch, match=r"was cut with the tokenizer of tiny .*its token numbers would mean other words"):
+    with pytest.raises(
+        Mismatch, match=r"was cut with the tokenizer of tiny .*its token numbers would mean other words"
+    ):
         sft.train(recipe, root=root, dry_run=True)
 
 
@@ -95,7 +105,10 @@ def test_a_dry_run_leaves_nothing_behind(made):
     assert not (root / "runs").exists()
 
 
-@given(masks=st.lists(st.lists(st.booleans(), min_size=2, max_size=40), min_size=1, max_size=20), length=st.integers(40, 90))
+@given(
+    masks=st.lists(st.lists(st.booleans(), min_size=2, max_size=40), min_size=1, max_size=20),
+    length=st.integers(40, 90),
+)
 def test_packing_loses_and_adds_no_trained_token(masks, length):
     import pyarrow as pa
 
@@ -103,12 +116,17 @@ def test_packing_loses_and_adds_no_trained_token(masks, length):
     from trainer.data import Rows
 
     ids = [list(range(n * 100, n * 100 + len(mask))) for n, mask in enumerate(masks)]
-    labels = [[MASKED, *(i if keep else MASKED for i, keep in zip(row[1:], mask[1:], strict=True))] for row, mask in zip(ids, masks, strict=True)]
+    labels = [
+        [MASKED, *(i if keep else MASKED for i, keep in zip(row[1:], mask[1:], strict=True))]
+        for row, mask in zip(ids, masks, strict=True)
+    ]
     lists = pa.list_(pa.int32())
     rows = Rows(pa.table({"input_ids": pa.array(ids, lists), "labels": pa.array(labels, lists)}))
     packed = packing.dataset(rows, length, packing=True)
     parts = [part for row in packed for part in packing.parts(row)]
-    assert sorted((tuple(p["input_ids"]), tuple(p["labels"])) for p in parts) == sorted((tuple(i), tuple(x)) for i, x in zip(ids, labels, strict=True))
+    assert sorted((tuple(p["input_ids"]), tuple(p["labels"])) for p in parts) == sorted(
+        (tuple(i), tuple(x)) for i, x in zip(ids, labels, strict=True)
+    )
     assert all(len(row["input_ids"]) == sum(row["seq_lengths"]) <= length for row in packed)
 
 

@@ -69,7 +69,11 @@ def test_another_corpus_under_the_same_name_is_refused(run):
 
 @pytest.mark.parametrize(
     ("file", "what"),
-    [("model.safetensors", "weights"), ("tokenizer.json", "tokenizer"), ("chat_template.jinja", "chat template")],
+    [
+        ("model.safetensors", "weights"),
+        ("tokenizer.json", "tokenizer"),
+        ("chat_template.jinja", "chat template"),
+    ],
 )
 def test_another_base_model_is_refused_naming_what_differs(made, tiny_model, tmp_path, file, what):
     own = shutil.copytree(tiny_model, tmp_path / "own")

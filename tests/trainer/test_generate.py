@@ -32,7 +32,9 @@ def test_the_base_answers_otherwise_and_the_adapter_is_back_afterwards(run):
 
 def test_draws_repeat_with_their_seed_and_change_with_it(run):
     speaker = Speaker.open(run, device="cpu")
-    draw = [speaker.answer("Who", base=True, temperature=1.0, seed=seed, max_new_tokens=20) for seed in (1, 1, 2)]
+    draw = [
+        speaker.answer("Who", base=True, temperature=1.0, seed=seed, max_new_tokens=20) for seed in (1, 1, 2)
+    ]
     assert draw[0] == draw[1] != draw[2]
 
 

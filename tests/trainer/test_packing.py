@@ -49,9 +49,16 @@ def test_a_packed_row_is_what_a_block_diagonal_mask_computes(loaded, both):
     positions = torch.cat([torch.arange(n) for n in row["seq_lengths"]])[None]
     loaded.model.eval()
     with torch.no_grad():
-        logits = loaded.model(input_ids=torch.tensor([row["input_ids"]]), attention_mask=block[None, None], position_ids=positions, use_cache=False).logits
+        logits = loaded.model(
+            input_ids=torch.tensor([row["input_ids"]]),
+            attention_mask=block[None, None],
+            position_ids=positions,
+            use_cache=False,
+        ).logits
     oracle = torch.nn.functional.cross_entropy(logits[0, :-1], torch.tensor(row["labels"][1:]))
-    assert measure(loaded.model, [row], Collator(0), batch_size=1).loss == pytest.approx(float(oracle), abs=1e-5)
+    assert measure(loaded.model, [row], Collator(0), batch_size=1).loss == pytest.approx(
+        float(oracle), abs=1e-5
+    )
 
 
 def test_packed_and_unpacked_loss_and_gradient_agree_in_train_mode(made):

@@ -27,7 +27,9 @@ def val_loss(run, tiny_model) -> float:
     record = run.record
     loaded = Peft().load(tiny_model, Train(), max_length=128, adapter=run.adapter, trainable=False)
     rows = read_rows(run.store.version(record.corpus), "val")
-    return measure(loaded.model, packing.dataset(rows, 128, packing=False), packing.Collator(0), batch_size=2).loss
+    return measure(
+        loaded.model, packing.dataset(rows, 128, packing=False), packing.Collator(0), batch_size=2
+    ).loss
 
 
 def test_a_run_lowers_the_validation_loss_and_leaves_what_it_promises(made, tiny_model):
@@ -40,10 +42,17 @@ def test_a_run_lowers_the_validation_loss_and_leaves_what_it_promises(made, tiny
     assert {path.name for path in run.path.iterdir()} == {
         "adapter", "gristmill.json", "losses.png", "metrics.parquet", "preflight.json", "recipe.toml", ".lock",
     }  # fmt: skip
-    assert {path.name for path in (run.path / "adapter").iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    assert {path.name for path in (run.path / "adapter").iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    }
     assert (run.path / "losses.png").read_bytes().startswith(b"\x89PNG")
     assert (run.path / "recipe.toml").read_bytes() == recipe.read_bytes()
-    assert (record.corpus, record.fingerprint, record.base.digest) == ("tale@1", "f1", models.model_digest(tiny_model))
+    assert (record.corpus, record.fingerprint, record.base.digest) == (
+        "tale@1",
+        "f1",
+        models.model_digest(tiny_model),
+    )
     assert record.tokenizer.digest == record.base.tokenizer == models.tokenizer_digest(tiny_model)
     assert record.train["epochs"] == 6
     assert {"torch", "trl", "peft", "transformers"} <= record.libraries.keys()
@@ -58,7 +67,7 @@ def test_the_journal_has_every_step_once_and_a_validation_before_the_first(made)
     assert [row["tokens"] for row in rows] == sorted(row["tokens"] for row in rows)
 
 
-OVERFIT = "epochs = 200\neval_every = 3\nlearning_rate = 3e-2\nwarmup = 0\nschedule = \"constant\"\nearly_stopping = { patience = 2 }"
+OVERFIT = 'epochs = 200\neval_every = 3\nlearning_rate = 3e-2\nwarmup = 0\nschedule = "constant"\nearly_stopping = { patience = 2 }'
 
 
 def test_an_overfitting_run_stops_early_and_keeps_the_best_adapter_not_the_last(made, tiny_model):
@@ -101,8 +110,14 @@ def test_accumulated_steps_weigh_tokens_not_micro_batches(made):
     root, recipe = made("max_steps = 2\npacking = false", train_texts=[long, *short])
     text, seen = recipe.read_text(), []
     for micro in (1, 8):
-        recipe.write_text(text.replace("batch_size = 4\nmicro_batch_size = 2", f"batch_size = 8\nmicro_batch_size = {micro}"))
-        seen.append([row for row in sft.train(recipe, root=root).metrics().to_pylist() if row["kind"] == "train"])
+        recipe.write_text(
+            text.replace(
+                "batch_size = 4\nmicro_batch_size = 2", f"batch_size = 8\nmicro_batch_size = {micro}"
+            )
+        )
+        seen.append([
+            row for row in sft.train(recipe, root=root).metrics().to_pylist() if row["kind"] == "train"
+        ])
     for one, eight in zip(*seen, strict=True):
         assert one["loss"] == pytest.approx(eight["loss"], abs=1e-5)
         assert one["grad_norm"] == pytest.approx(eight["grad_norm"], rel=1e-4)
@@ -129,7 +144,10 @@ def test_every_named_optimiser_lowers_the_training_loss(made, optimizer):
     [
         ('optimizer = "adamv"', r'train.optimizer is "adamv", which is no optimiser. Nearest: "adam"'),
         ('schedule = "cosin"', r'train.schedule is "cosin".*Nearest: "cosine"'),
-        ('lora = { targets = ["q_prj"] }', r'train.lora.targets names "q_prj".*Nearest: "q_proj".*"all-linear"'),
+        (
+            'lora = { targets = ["q_prj"] }',
+            r'train.lora.targets names "q_prj".*Nearest: "q_proj".*"all-linear"',
+        ),
     ],
     ids=["optimiser", "schedule", "lora target"],
 )
@@ -183,9 +201,17 @@ sft.train(sys.argv[1], root=sys.argv[2])
 def test_a_killed_run_is_shown_unfinished_and_resumed_to_the_same_end(made):
     root, recipe = made("max_steps = 9\neval_every = 2\nlora = { dropout = 0.1 }")
     whole = trainer.train(recipe, root=root)
-    done = subprocess.run([sys.executable, "-c", KILLED, recipe, root], cwd=REPO, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, recipe, root],
+        cwd=REPO,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        check=False,
+    )
     assert done.returncode == -signal.SIGKILL
-    assert [(row.run, row.status) for row in trainer.listing(root)] == [("tale/1", "finished"), ("tale/2", "unfinished")]
+    assert [(row.run, row.status) for row in trainer.listing(root)] == [
+        ("tale/1", "finished"),
+        ("tale/2", "unfinished"),
+    ]
     with pytest.raises(NotFound, match="tale/2 is not finished"):
         _ = trainer.open("tale/2", root=root).adapter
 
@@ -193,9 +219,13 @@ def test_a_killed_run_is_shown_unfinished_and_resumed_to_the_same_end(made):
 
     assert resumed.spec == "tale/2"
     keep = ("step", "kind", "loss", "accuracy", "learning_rate", "tokens")
-    told = [[{key: row[key] for key in keep} for row in run.metrics().to_pylist()] for run in (whole, resumed)]
+    told = [
+        [{key: row[key] for key in keep} for row in run.metrics().to_pylist()] for run in (whole, resumed)
+    ]
     assert told[0] == told[1]
-    assert (whole.adapter / "adapter_model.safetensors").read_bytes() == (resumed.adapter / "adapter_model.safetensors").read_bytes()
+    assert (whole.adapter / "adapter_model.safetensors").read_bytes() == (
+        resumed.adapter / "adapter_model.safetensors"
+    ).read_bytes()
 
 
 def interrupted(made, monkeypatch):

@@ -2,8 +2,7 @@
 
 import math
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.recipe import EarlyStopping
 from trainer.stopping import Stopper
@@ -51,7 +50,10 @@ def test_accuracy_is_better_when_higher():
 
 def test_the_reason_names_metric_patience_and_best():
     stopper, _ = run([2.0, 1.5, 1.6, 1.7], patience=2)
-    assert stopper.reason() == "early stopping: val_loss did not improve for 2 evaluations; the best is 1.5000 at step 1"
+    assert (
+        stopper.reason()
+        == "early stopping: val_loss did not improve for 2 evaluations; the best is 1.5000 at step 1"
+    )
 
 
 def test_only_nans_stop_without_a_best():

@@ -23,7 +23,11 @@ def model(tmp_path_factory) -> Path:
 def start(model: Path, **train) -> dict[str, torch.Tensor]:
     """The adapter's tensors as they start."""
     loaded = Peft().load(model, Train.model_validate(train), max_length=64)
-    return {name: weight.detach().clone() for name, weight in loaded.model.named_parameters() if weight.requires_grad}
+    return {
+        name: weight.detach().clone()
+        for name, weight in loaded.model.named_parameters()
+        if weight.requires_grad
+    }
 
 
 def test_an_adapter_starts_from_its_seed_alone(model):
