@@ -147,7 +147,7 @@ def _train(
         )
     end = run.record.outcome
     guide.say(
-        f"{end.steps} steps, {end.trained_tokens:,} tokens trained; it stopped: {end.stop_reason}.",
+        f"{end.steps} steps, {end.trained_tokens:,} tokens trained. Why it ended: {end.stop_reason}.",
         f"Loss on val: {end.first_val_loss:.4f} before, {end.val_loss:.4f} after."
         if end.val_loss and end.first_val_loss
         else "",

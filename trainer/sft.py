@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from plugins.contracts import Loaded
+from plugins.models import KNOWN
 from trainer import packing, runs
 from trainer.data import MASKED, Preflight
 from trainer.journal import Journal
@@ -72,7 +74,6 @@ def _work(plan: Plan, run: Run, *, quiet: bool) -> Run:
         device=plan.device,
         adapter=checkpoint[0] if checkpoint and over else None,
     )
-    _name_base(loaded, record.base.name)
     collator = Collator(_pad_token(loaded))
     if plan.train.packing:
         drift = packing.check(loaded.model, plan.datasets["train"], collator, record.precision)
@@ -113,7 +114,7 @@ def _watch(
         every=plan.train.eval_every,
         rule=plan.train.early_stopping,
         measure_val=measure_val if len(val) else None,
-        save=_saver(loaded),
+        save=_saver(loaded, run.record.base.name),
         best=run.path / runs.BEST,
     )
 
@@ -152,8 +153,8 @@ def _trainer(plan: Plan, run: Run, loaded: Loaded, collator: Collator, watch: Wa
     return trainer
 
 
-def _saver(loaded: Loaded) -> Callable[[Path], None]:
-    """Writes the adapter to a folder, whole or not at all."""
+def _saver(loaded: Loaded, base: str) -> Callable[[Path], None]:
+    """Writes the adapter to a folder, whole or not at all. It names its base by the hub's name, not by a path on this machine."""
 
     def save(path: Path) -> None:
         stage = path.with_name(f".{path.name}")
@@ -161,18 +162,13 @@ def _saver(loaded: Loaded) -> Callable[[Path], None]:
         # "auto" would ask the model hub for the base's vocabulary; no embedding is trained.
         loaded.model.save_pretrained(stage, safe_serialization=True, save_embedding_layers=False)
         (stage / "README.md").unlink(missing_ok=True)  # PEFT's empty form
+        config = json.loads((stage / "adapter_config.json").read_text(encoding="utf-8"))
+        config["base_model_name_or_path"] = KNOWN[base].hub if base in KNOWN else base
+        write_json(stage / "adapter_config.json", config)
         shutil.rmtree(path, ignore_errors=True)
         stage.rename(path)
 
     return save
-
-
-def _name_base(loaded: Loaded, name: str) -> None:
-    """The adapter names its base by the hub's name, not by a path on the machine that trained it."""
-    from plugins.models import KNOWN
-
-    for config in loaded.model.peft_config.values():
-        config.base_model_name_or_path = KNOWN[name].hub if name in KNOWN else name
 
 
 def _pad_token(loaded: Loaded) -> int:
@@ -191,7 +187,7 @@ def _finish(plan: Plan, run: Run, record: RunRecord, watch: Watch, loaded: Loade
     if outcome.kept == "best":
         shutil.copytree(best, adapter)
     else:
-        _saver(loaded)(adapter)
+        _saver(loaded, record.base.name)(adapter)
     watch.journal.write()
     draw(watch.journal, run.path / "losses.png", title=f"{run.spec}: {record.base.name} on {record.corpus}",
          best_step=outcome.best_step if outcome.kept == "best" else None, note=outcome.stop_reason)  # fmt: skip

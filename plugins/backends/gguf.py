@@ -17,13 +17,18 @@ from plugins.backends.quiet import quiet
 from schemas.errors import missing_extra
 
 
+def require(name: str) -> None:
+    """Raise MissingExtra where what reads the file `name` is not installed."""
+    if missing := [library for library in ("gguf", "torch", "transformers") if find_spec(library) is None]:
+        raise missing_extra("train", f"reading {name} ({', '.join(missing)} not installed)")
+
+
 def convert(gguf: Path, target: Path, *, tokenizer_only: bool = False) -> None:
     """Write the model in `gguf` to the folder `target` as float32 safetensors, with tokenizer, template and configs.
 
     Raises MissingExtra where torch, transformers or gguf are not installed.
     """
-    if missing := [name for name in ("gguf", "torch", "transformers") if find_spec(name) is None]:
-        raise missing_extra("train", f"reading {gguf.name} ({', '.join(missing)} not installed)")
+    require(gguf.name)
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 

@@ -1,8 +1,7 @@
 """The leader-first pass against its definition in plain Python, on small random sets."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from plugins.kernels.components import components
 from plugins.kernels.leaders import Buckets, leaders

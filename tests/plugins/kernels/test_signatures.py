@@ -5,8 +5,7 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from plugins.kernels.signatures import exact_hashes, sign
 from schemas.fingerprint import digest

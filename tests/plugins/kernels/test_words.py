@@ -6,8 +6,7 @@ import unicodedata
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from plugins.kernels.alphabet import SIZE, UNSPACED, alphabet
 from plugins.kernels.words import distinct, shingle, shingle_sets, shingles

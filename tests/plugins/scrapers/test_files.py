@@ -9,8 +9,7 @@ import zstandard
 from pydantic import ValidationError
 
 from plugins.contracts import Locates, Place
-from plugins.scrapers import files as files_module
-from plugins.scrapers import media, tables
+from plugins.scrapers import files as files_module, media, tables
 from plugins.scrapers.files import Files
 from schemas.errors import SourceError
 from schemas.fingerprint import digest

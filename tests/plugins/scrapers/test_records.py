@@ -2,8 +2,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from plugins.scrapers import records
 from plugins.scrapers.records import csv_header, csv_rows, json_array, json_lines, line_ranges
