@@ -17,6 +17,7 @@ import typer
 from corpus.commands import options
 from corpus.commands.group import Commands
 from corpus.commands.guard import guarded
+from corpus.commands.program import program
 
 app = typer.Typer(
     name="gristmill",
@@ -240,7 +241,7 @@ def init(
     print(recipe)
     others = ", ".join(name for name in templates() if name != template)
     _say(
-        f"next:\n  gristmill models pull smollm2-135m --tokenizer\n  gristmill build {recipe}\n"
+        f"next:\n  {program()} models pull smollm2-135m --tokenizer\n  {program()} build {recipe}\n"
         f"Then put your own pages where the recipe's [[source]] looks. Other templates: {others}."
     )
 

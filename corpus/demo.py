@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from corpus.answers import render
+from corpus.commands.program import program
 from corpus.commands.summary import version_summary
 from corpus.doctor import requirements
 from corpus.pipeline import Build, build
@@ -82,7 +83,7 @@ def demo(root: Path, *, steps: int | None = None, again: bool = False, recipe: P
     recipe = _recipe(recipe or recipes() / "demo" / "recipe.toml", home, steps)
     _fetch(guide, recipe, home)
     made = _build(guide, recipe, home)
-    _ask(guide, made)
+    _ask(guide, made, home)
     run, fresh = _train(guide, trainer, made, recipe, home, again=again)
     _evaluate(guide, run, fresh=fresh)
     _answer(guide, run)
@@ -121,8 +122,12 @@ def _build(guide: Guide, recipe: Path, home: Path) -> Build:
     return made
 
 
-def _ask(guide: Guide, made: Build) -> None:
-    guide.step("Ask it: what became of every page, and why?", f"gristmill sql {made.version.spec}", "")
+def _ask(guide: Guide, made: Build, home: Path) -> None:
+    guide.step(
+        "Ask it: what became of every page, and why?",
+        f"{program()} sql {made.version.spec} --root {home}",
+        "",
+    )
     guide.say(*QUESTION.splitlines(), "")
     guide.say(*render(query(made.version, QUESTION), width=max(60, guide.console.width - 3)).splitlines())
 
@@ -143,7 +148,7 @@ def _train(
         guide.say(f"{run.spec} took {time.perf_counter() - began:.0f} s.")
     else:
         guide.say(
-            f"{run.spec} is already trained on {made.version.spec}; `gristmill demo --again` trains another."
+            f"{run.spec} is already trained on {made.version.spec}; `{program()} demo --again` trains another."
         )
     end = run.record.outcome
     guide.say(
@@ -189,9 +194,9 @@ def _farewell(guide: Guide, made: Build, run: Any, home: Path) -> None:
         f"model     {Store(home).models}",
         "",
         "Go on with:",
-        f'  gristmill sql {made.version.spec} "select title, n_tokens from documents" --root {home}',
-        f'  gristmill chat {run.spec} --prompt "Fog came up the river" --root {home}',
-        "  gristmill init roleplay my-corpus",
+        f'  {program()} sql {made.version.spec} "select title, n_tokens from documents" --root {home}',
+        f'  {program()} chat {run.spec} --prompt "Fog came up the river" --root {home}',
+        f"  {program()} init roleplay my-corpus",
         f"Leave nothing behind (published versions are read-only): chmod -R u+w {home} && rm -r {home}",
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.commands.columns import columns
+from corpus.commands.program import program
 from schemas.store import SPLITS
 
 if TYPE_CHECKING:
@@ -80,6 +81,6 @@ def _next(spec: str, recipe: Path, root: Path) -> list[str]:
     return [
         "",
         "next:",
-        f"  gristmill sql {spec} \"select reason, detail, url from fates where stage <> 'kept' limit 10\"{place}",
-        f"  gristmill train {recipe}{place}",
+        f"  {program()} sql {spec} \"select reason, detail, url from fates where stage <> 'kept' limit 10\"{place}",
+        f"  {program()} train {recipe}{place}",
     ]
