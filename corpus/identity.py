@@ -6,30 +6,54 @@ import sys
 
 from plugins.contracts import Locates
 from plugins.registry import ResolvedRecipe, library_version, module_digest
-from schemas.fingerprint import fingerprint
+from schemas.fingerprint import fingerprint as canonical_hash
 from schemas.manifest import SourceRecord, TokenizerRecord
 
 CODE = (
     "corpus.phases",
+    "corpus.engine.boundaries",
+    "corpus.engine.parquet",
     "corpus.engine.sandbox",
     "corpus.engine.sandbox_child",
+    "plugins.extractors.encoding",
+    "plugins.extractors.head",
     "plugins.kernels",
+    "schemas.fingerprint",
     "schemas.tables",
 )
 """Modules of ours whose source every result depends on."""
 
-LIBRARIES = ("gristmill", "polars", "pyarrow", "numpy", "numba", "tokenizers", "duckdb")
+LIBRARIES = (
+    "charset-normalizer",
+    "duckdb",
+    "gristmill",
+    "numba",
+    "numpy",
+    "polars",
+    "pyarrow",
+    "resiliparse",
+    "tokenizers",
+)
 """Distributions every build depends on; plugins add what they require."""
 
 
 def libraries(resolved: ResolvedRecipe) -> dict[str, str]:
     """Versions of all distributions the result depends on, and of Python, whose Unicode tables cleaners use."""
     specs = (*resolved.scrapers, resolved.extractor, *resolved.cleaners, *resolved.filters, resolved.format)
-    names = sorted({*LIBRARIES, *(name for spec in specs for name in type(spec.make()).requires)})
+    required = (name.lower().replace("_", "-") for spec in specs for name in type(spec.make()).requires)
+    names = sorted({*LIBRARIES, *required})
     return {
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         **{name: library_version(name) for name in names},
     }
+
+
+def disturbed_fingerprint(fingerprint: str, page_ids: list[str]) -> str:
+    """The fingerprint of a version that lacks pages which were disturbed while it was built (`Extractions.disturbed`).
+
+    It is another one: on undisturbed files the same recipe must find that its version is not there yet.
+    """
+    return canonical_hash([fingerprint, page_ids]) if page_ids else fingerprint
 
 
 def version_fingerprint(
@@ -40,7 +64,7 @@ def version_fingerprint(
     Where things lie is no part of it: not the `path` of a source, nor the name of the model the tokenizer came with.
     """
     recipe = resolved.recipe
-    return fingerprint({
+    return canonical_hash({
         "name": recipe.name,
         "sources": [
             [record.name, record.digest, spec.identity(without=Locates)]

@@ -17,19 +17,20 @@ from corpus.engine.executor import Engine
 from corpus.engine.kernel_cache import keep_kernels_in, use_kernel_cache
 from corpus.engine.parquet import read_table
 from corpus.engine.progress import Progress
-from corpus.identity import version_fingerprint
+from corpus.identity import disturbed_fingerprint, version_fingerprint
 from corpus.phases.annotate import Annotated, annotate
 from corpus.phases.assemble import Made, publish
 from corpus.phases.clean import clean
 from corpus.phases.dedup import dedup
-from corpus.phases.extract import extract
-from corpus.phases.gather import gather
+from corpus.phases.extract import Extractions, extract
+from corpus.phases.fates import losses
+from corpus.phases.gather import Gathered, gather
 from corpus.phases.judge import judge
 from corpus.phases.split import split
 from corpus.phases.tokenize_shards import tokenize_all, tokenizer_record
 from plugins.models import resolve
 from plugins.registry import load_recipe
-from schemas.errors import EmptyCorpus, StorageError, UserError
+from schemas.errors import Corruption, EmptyCorpus, Mismatch, StorageError, UserError
 from schemas.manifest import Manifest
 from schemas.runtime import Runtime
 from schemas.store import Store, VersionPath
@@ -79,12 +80,15 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
                 published, published.manifest(), engine.progress.seconds, engine.performed, new=False
             )
         texts = extract(gathered.pages, resolved, engine)
+        fingerprint = disturbed_fingerprint(fingerprint, texts.disturbed)
         drafts = clean(gathered.pages, texts, resolved, engine)
         notes = annotate(drafts, resolved, engine)
         with engine.progress.phase("judge"):
             verdicts = judge(notes.scores, resolved.filters)
-        with engine.progress.phase("dedup"):
             passed = _passed(notes, verdicts)
+            if passed.height == 0:
+                raise EmptyCorpus(_nothing(gathered, texts, notes, verdicts))
+        with engine.progress.phase("dedup"):
             unique = dedup(_candidates(passed, notes), resolved.recipe.dedup, _reader(passed))
         with engine.progress.phase("split"):
             kept = passed.join(_frame(unique.duplicates), on="doc_id", how="anti")
@@ -99,21 +103,21 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
 def _passed(notes: Annotated, verdicts: pl.DataFrame) -> pl.DataFrame:
     """The drafts that cleaning and every filter let through, in document order."""
     good = verdicts.filter(pl.col("reason").is_null())
-    passed = notes.drafts.join(good.select("doc_id"), on="doc_id", how="semi", maintain_order="left")
-    if passed.height == 0:
-        worst = verdicts["reason"].value_counts(sort=True).head(3)
-        reasons = ", ".join(
-            f"{row['reason']} ({row['count']})" for row in worst.iter_rows(named=True) if row["reason"]
-        )
-        raise EmptyCorpus(
-            f"no document is left of {notes.drafts.height} after cleaning and filtering"
-            + (
-                f"; most failed {reasons}. Move those thresholds."
-                if reasons
-                else ". Check what the sources hold."
-            )
-        )
-    return passed
+    return notes.drafts.join(good.select("doc_id"), on="doc_id", how="semi", maintain_order="left")
+
+
+def _nothing(gathered: Gathered, texts: Extractions, notes: Annotated, verdicts: pl.DataFrame) -> str:
+    """Why there is nothing to go on with: where the pages and documents went."""
+    told = [
+        gathered.pages.select(stage=pl.lit("gather"), reason="error"),
+        texts.places.select(stage=pl.lit("extract"), reason="error"),
+        notes.drafts.select("stage", "reason"),
+        verdicts.select(stage=pl.lit("filter"), reason="reason"),
+    ]
+    return (
+        f"nothing is left to publish of {gathered.pages.height} pages; most were lost to: {losses(pl.concat(told))}. "
+        "Check what the sources hold, and the thresholds of the [[filter]] tables."
+    )
 
 
 def _candidates(passed: pl.DataFrame, notes: Annotated) -> pa.Table:
@@ -145,15 +149,14 @@ def _frame(table: pa.Table) -> pl.DataFrame:
 
 
 def _find(store: Store, name: str, fingerprint: str) -> VersionPath | None:
-    """The newest version with this fingerprint."""
-    return next(
-        (
-            version
-            for version in reversed(store.versions(name))
-            if version.manifest().fingerprint == fingerprint
-        ),
-        None,
-    )
+    """The newest version with this fingerprint. One that cannot be read is none: to build it again is how it is mended."""
+    for version in reversed(store.versions(name)):
+        try:
+            if version.manifest().fingerprint == fingerprint:
+                return version
+        except (Corruption, Mismatch):  # damaged, or written by a newer gristmill
+            continue
+    return None
 
 
 @contextmanager

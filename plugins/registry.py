@@ -327,7 +327,9 @@ def _score_clashes(specs: dict[str, PluginSpec]) -> list[Fault]:
         identity = fingerprint(spec.identity(without=Threshold))
         for column in getattr(_class_of("filter", spec.use, spec.file), "scores", ()):
             if column in TAKEN:
-                faults.append(Fault(key, f'writes a score named "{column}", a name of gristmill\'s own; rename it'))
+                faults.append(
+                    Fault(key, f'writes a score named "{column}", a name of gristmill\'s own; rename it')
+                )
             first, known = owner.setdefault(column, (key, identity))
             if known != identity:
                 faults.append(

@@ -350,6 +350,8 @@ def _allowed(kind: str, context: dict[str, Any], message: str) -> str:
         "string": "a text",
         "tuple": "a list",
         "list": "a list",
+        "model": "a table",
+        "dict": "a table",
     }
     if kind in bounds:
         return bounds[kind].format(**context)

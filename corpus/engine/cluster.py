@@ -24,6 +24,8 @@ from schemas.fingerprint import fingerprint
 from schemas.runtime import Runtime
 
 POLL_SECONDS = 5.0
+REFUSALS = 6
+"""Times in a row that `squeue` may fail: a busy controller does so now and then, and for a job it has forgotten it always does."""
 
 
 class TaskStep(PipelineStep):
@@ -123,10 +125,12 @@ def _run_slurm(phase: str, tasks_file: str, tasks: Sequence[Task], runtime: Runt
         )
     executor = slurm_executor(phase, tasks_file, len(tasks), runtime, folder)
     executor.launch_job()
+    refused = 0
     while not all(task.done for task in tasks):
         queued = subprocess.run(
             ["squeue", "-h", "-j", str(executor.job_id)], capture_output=True, text=True, check=False
         )
-        if queued.returncode != 0 or not queued.stdout.strip():
+        refused = refused + 1 if queued.returncode else 0
+        if refused == REFUSALS or not (queued.returncode or queued.stdout.strip()):
             return  # gone from the queue; run_cluster says which outputs are missing
         time.sleep(POLL_SECONDS)

@@ -16,6 +16,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
 
+from corpus.engine.kernel_cache import VARIABLE
 from corpus.engine.progress import Progress
 from corpus.engine.tasks import Task, perform
 from schemas.errors import GristmillError, TaskFailed
@@ -65,7 +66,11 @@ class Engine:
         assert callable(advance)
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
-                self.runtime.workers, mp_context=get_context("forkserver"), initializer=_start_worker
+                self.runtime.workers,
+                mp_context=get_context("forkserver"),
+                initializer=_start_worker,
+                # Told, not inherited: the fork server has the environment of the first build of this process.
+                initargs=(os.environ.get(VARIABLE, ""),),
             )
         futures = {self._pool.submit(_named, task): task for task in tasks}
         try:
@@ -108,9 +113,10 @@ def _named(task: Task) -> None:
         ) from error
 
 
-def _start_worker() -> None:
+def _start_worker(kernel_cache: str) -> None:
     """Use one core, and end when the build that started this worker is gone, even by `kill -9`."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
+    os.environ[VARIABLE] = kernel_cache
     parent = parent_process()
 
     def watch() -> None:

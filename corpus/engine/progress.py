@@ -96,9 +96,15 @@ class _Lines:
 @contextmanager
 def _bar(name: str, total: int, unit: str) -> Iterator[Meter]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-    from rich.progress import Task as BarTask
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress as Bars,
+        ProgressColumn,
+        Task as BarTask,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.text import Text
 
     class _Rate(ProgressColumn):

@@ -7,16 +7,19 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from corpus.engine.parquet import write_table
+from corpus.engine.parquet import write_stream, write_table
 from plugins.registry import library_version, module_digest
 from schemas.fingerprint import fingerprint
+
+BASE = ("schemas.tables", "schemas.fingerprint")
+"""Modules every output depends on: what columns it has, and how what it names is identified."""
 
 MAIN = ""
 """Name of the table whose file marks the task as done."""
@@ -38,7 +41,7 @@ class Spec:
         return fingerprint({
             "phase": self.phase,
             "options": self.options,
-            "code": {name: module_digest(name) for name in self.code},
+            "code": {name: module_digest(name) for name in (*BASE, *self.code)},
             "libraries": {name: library_version(name) for name in self.libraries},
         })
 
@@ -49,7 +52,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class Task:
-    """One call: `call` is "module:function", which takes `inputs` and returns tables by name."""
+    """One call: `call` is "module:function", which takes `inputs` and returns tables by name, or streams of tables."""
 
     call: str
     inputs: dict[str, Any]
@@ -72,10 +75,16 @@ class Task:
 def perform(task: Task) -> None:
     """Run one task and write what it returns."""
     module, _, name = task.call.partition(":")
-    function: Callable[..., dict[str, pa.Table]] = getattr(importlib.import_module(module), name)
+    function: Callable[..., dict[str, pa.Table | Iterable[pa.Table]]] = getattr(
+        importlib.import_module(module), name
+    )
     tables = function(**task.inputs)
     for name in sorted(tables, reverse=True):  # MAIN sorts first, so it is written last
-        write_table(tables[name], beside(task.output, name))
+        made, path = tables[name], beside(task.output, name)
+        if isinstance(made, pa.Table):
+            write_table(made, path)
+        else:
+            write_stream(made, path)
 
 
 def beside(output: str | Path, table: str) -> Path:

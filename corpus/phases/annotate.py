@@ -10,21 +10,27 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 
 from corpus.engine.executor import Engine
+from corpus.engine.kernel_cache import use_kernel_cache
 from corpus.engine.parquet import read_rows, read_table
 from corpus.engine.tasks import MAIN, Spec, Task
 from corpus.phases.clean import Drafts
+from corpus.phases.rows import told
 from plugins.contracts import Filter, Threshold
 from plugins.registry import PluginSpec, ResolvedRecipe
 from schemas.fingerprint import fingerprint, identify
 from schemas.recipe import Fuzzy
 from schemas.tables import DRAFTS, SIGNATURES
 
-CODE = ("corpus.phases.annotate",)
+CODE = ("corpus.phases.annotate", "corpus.phases.rows")
 KERNELS = ("plugins.kernels",)
 LIBRARIES = ("polars", "numba")
+
+LIGHT = tuple(name for name in DRAFTS.names if name not in {"text", "messages", "metadata"})
+"""What a whole corpus' documents are decided by."""
 
 FAILED = "failed"
 """Column of `scores` files: the filter that raised on a document, and with what; null where none did."""
@@ -45,7 +51,7 @@ class Annotated:
 
 def annotate(drafts: Drafts, resolved: ResolvedRecipe, engine: Engine) -> Annotated:
     """Score and sign every draft that cleaning did not refuse."""
-    light = pl.concat([_light(path) for path in drafts.files])
+    light = pl.concat([_located(_frame(DRAFTS.empty_table().select(LIGHT)), ""), *map(_light, drafts.files)])
     scoring = distinct(resolved.filters)
     score_spec = Spec(
         "scores", {"filters": [spec.identity(without=Threshold) for spec in scoring]}, CODE, LIBRARIES
@@ -53,11 +59,8 @@ def annotate(drafts: Drafts, resolved: ResolvedRecipe, engine: Engine) -> Annota
     fuzzy = resolved.recipe.dedup.fuzzy
     sign_spec = Spec("signatures", signing(fuzzy), (*CODE, *KERNELS), LIBRARIES)
     score_tasks, sign_tasks = [], []
-    for file in drafts.files:
-        rows = light.filter((pl.col("file") == file) & pl.col("stage").is_null())
-        if rows.height == 0:
-            continue
-        inputs: dict[str, Any] = {"drafts": [(file, rows["row"].to_list())]}
+    for (file,), rows in light.filter(pl.col("stage").is_null()).group_by("file", maintain_order=True):
+        inputs: dict[str, Any] = {"drafts": [(str(file), rows["row"].to_list())]}
         name = f"{identify(*rows['doc_id'], *rows['content_hash'])}.parquet"
         scored = {**inputs, "filters": [spec.to_json() for spec in scoring]}
         signed = {**inputs, **signing(fuzzy)}
@@ -74,7 +77,8 @@ def annotate(drafts: Drafts, resolved: ResolvedRecipe, engine: Engine) -> Annota
                 "corpus.phases.annotate:sign", signed, str(sign_spec.folder(engine.work) / name), rows.height
             )
         )
-    engine.run("annotate", [*score_tasks, *sign_tasks], "documents")
+    engine.run("annotate", score_tasks, "documents")
+    engine.run("sign", sign_tasks, "documents")
     return Annotated(
         light,
         _read_all([task.output for task in score_tasks]),
@@ -97,14 +101,21 @@ def signing(fuzzy: Fuzzy | None) -> dict[str, int | None]:
 
 
 def _light(path: str) -> pl.DataFrame:
-    heavy = ("text", "messages", "metadata")
-    names = [name for name in DRAFTS.names if name not in heavy]
-    frame = cast(pl.DataFrame, pl.from_arrow(read_table(path, names)))
-    return frame.with_columns(pl.lit(path).alias("file"), pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
+    return _located(_frame(read_table(path, LIGHT)), path)
+
+
+def _located(drafts: pl.DataFrame, path: str) -> pl.DataFrame:
+    return drafts.with_columns(
+        pl.lit(path).alias("file"), pl.int_range(pl.len(), dtype=pl.Int64).alias("row")
+    )
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    return cast(pl.DataFrame, pl.from_arrow(table))
 
 
 def _read_all(paths: Sequence[str]) -> pl.DataFrame:
-    frames = [cast(pl.DataFrame, pl.from_arrow(read_table(path))) for path in paths]
+    frames = [_frame(read_table(path)) for path in paths]
     return (
         pl.concat(frames, how="vertical_relaxed")
         if frames
@@ -114,7 +125,7 @@ def _read_all(paths: Sequence[str]) -> pl.DataFrame:
 
 def score(drafts: list[tuple[str, list[int]]], filters: list[dict[str, Any]]) -> dict[str, pa.Table]:
     """The task: one row a document, the columns of every filter."""
-    rows = cast(pl.DataFrame, pl.from_arrow(read_rows(drafts, ["doc_id", "text"])))
+    rows = _frame(read_rows(drafts, ["doc_id", "text"]))
     failed = pl.Series(FAILED, [None] * rows.height, dtype=pl.String)
     columns = [rows["doc_id"]]
     for values in filters:
@@ -132,7 +143,7 @@ def _score(plugin: Filter, texts: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
     except Exception as error:  # noqa: BLE001 - halved until the document at fault stands alone, then recorded as its fate
         if len(texts) == 1:
             nulls = pl.DataFrame({name: [None] for name in plugin.scores})
-            return nulls, pl.Series([f"{plugin.name}\n{type(error).__name__}: {error}"])
+            return nulls, pl.Series([f"{plugin.name}\n{told(error)}"])
     middle = len(texts) // 2
     (left, left_failed), (right, right_failed) = (
         _score(plugin, texts[:middle]),
@@ -147,7 +158,8 @@ def _checked(plugin: Filter, texts: pl.Series) -> pl.DataFrame:
         raise ValueError(
             f"score gave {scored.height} rows of {scored.columns}; {len(texts)} rows of {list(plugin.scores)} were due"
         )
-    return scored.select(plugin.scores)
+    # Not a number is below no threshold and above none; null says what it is, and fails.
+    return scored.select(plugin.scores).with_columns(cs.float().fill_nan(None))
 
 
 def sign(
@@ -156,6 +168,7 @@ def sign(
     """The task: exact hashes, and MinHash signatures where fuzzy dedup is on."""
     from plugins.kernels import signatures
 
+    use_kernel_cache()
     rows = read_rows(drafts, ["doc_id", "text"])
     signed = signatures.sign(rows["text"], ngram or 1, permutations)
     columns = {"doc_id": rows["doc_id"], "exact_hash": signatures.exact_hashes(rows["text"])}

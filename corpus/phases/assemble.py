@@ -16,7 +16,7 @@ from corpus.phases.card import card
 from corpus.phases.clean import Drafts
 from corpus.phases.dedup import Deduped
 from corpus.phases.extract import Extractions
-from corpus.phases.fates import Outcomes, ledger
+from corpus.phases.fates import Outcomes, ledger, losses
 from corpus.phases.gather import Gathered
 from corpus.phases.publish import Contents, file_records, leakage, place, stage
 from corpus.phases.split import Placed
@@ -58,7 +58,7 @@ def publish(
     kept = fates.filter(pl.col("stage") == "kept").select("doc_id")
     if kept.height == 0:
         raise EmptyCorpus(
-            f"no document of {made.notes.drafts.height} is left to publish. `gristmill build` said above where they went."
+            f"no document is left to publish of {made.gathered.pages.height} pages; most were lost to: {losses(fates)}."
         )
     assignment = _frame(made.placed.assignment).join(kept, on="doc_id", how="semi", maintain_order="left")
     counted = assignment.group_by("group_id").agg(n_documents=pl.len().cast(pl.Int64))
@@ -164,7 +164,7 @@ def _phases(made: Made, fates: pl.DataFrame) -> tuple[PhaseRecord, ...]:
             pages - lost.get("gather", 0),
             pages - lost.get("gather", 0) - lost.get("extract", 0),
         ),
-        ("clean", "", drafts + lost.get("merged", 0), drafts - lost.get("clean", 0) - lost.get("format", 0)),
+        ("clean", "", drafts + lost.get("merged", 0), made.verdicts.height),
         ("annotate", made.notes.specs["scores"], made.verdicts.height, made.verdicts.height),
         ("judge", "", made.verdicts.height, passed),
         ("dedup", made.notes.specs["signatures"], passed, unique),

@@ -6,7 +6,6 @@ depends on time or machine.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from schemas.manifest import LeakageCertificate, SplitRecord
@@ -23,9 +22,9 @@ def card(
     licenses: list[str],
 ) -> str:
     """The card's text; only splits that have files are named."""
-    lines = ["---", f"pretty_name: {json.dumps(f'{name} v{number}')}"]
+    lines = ["---", f"pretty_name: {_quoted(f'{name} v{number}')}"]
     if licenses:
-        lines += ["license: other", f"license_name: {json.dumps(', '.join(licenses))}"]
+        lines += ["license: other", f"license_name: {_quoted(', '.join(licenses))}"]
     lines += ["tags:", "- gristmill", "configs:"]
     for table in ("documents", "chunks"):
         lines += [f"- config_name: {table}"]
@@ -58,3 +57,13 @@ def card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    r"""As YAML reads it back whatever is in it. JSON would not do: it writes what lies beyond U+FFFF as two halves.
+
+    >>> print(_quoted('CC-BY "4.0" 🌾'))
+    "CC-BY \U000000224.0\U00000022 \U0001f33e"
+    """
+    plain = (char if " " <= char <= "~" and char not in '"\\' else f"\\U{ord(char):08x}" for char in text)
+    return f'"{"".join(plain)}"'

@@ -22,15 +22,16 @@ from corpus.engine.parquet import read_rows, runs
 from corpus.engine.tasks import MAIN, Spec, Task
 from corpus.phases import edits
 from corpus.phases.extract import Extractions
+from corpus.phases.rows import ROW_BYTES, told
 from plugins.contracts import Cleaner, Edit, Format
 from plugins.registry import PluginSpec, ResolvedRecipe
 from schemas.fingerprint import canonical, identify
 from schemas.tables import DRAFTS, EDITS, MERGED
 
-CODE = ("corpus.phases.clean", "corpus.phases.edits")
+CODE = ("corpus.phases.clean", "corpus.phases.edits", "corpus.phases.rows")
 
 SHARD_BYTES = 4 << 20
-"""Raw bytes of the pages of a task, on average."""
+"""Raw bytes of the pages of a task, on average, with ROW_BYTES a page."""
 
 PARAGRAPH = "\n\n"
 """Joins the pages of a folded document, and the messages of a dialogue."""
@@ -65,7 +66,7 @@ def _tasks(pages: pl.DataFrame, resolved: ResolvedRecipe, folder: Path) -> list[
     columns = ("row_hash", "extract_key", "size", "file", "row", "extract_file", "extract_row")
     row_hash, key, size, file, row, extract_file, extract_row = (pages[name].to_list() for name in columns)
     identities = [identify(*(part for n in unit for part in (row_hash[n], key[n]))) for unit in units]
-    sizes = [sum(size[n] for n in unit) for unit in units]
+    sizes = [sum(size[n] + ROW_BYTES for n in unit) for unit in units]
     tasks = []
     for start, stop in pieces(zip(identities, sizes, strict=True), SHARD_BYTES):
         rows = [n for unit in units[start:stop] for n in unit]
@@ -143,7 +144,8 @@ def clean_documents(
     changes: list[dict[str, Any]] = []
     for n, spec in enumerate(cleaners):
         changes += _step(f"{n}:{spec['use']}", cast(Cleaner, PluginSpec.from_json(spec).make()), drafts)
-    finished = [_finish(draft, cast(Format, PluginSpec.from_json(form).make())) for draft in drafts]
+    shown = cast(Format, PluginSpec.from_json(form).make())
+    finished = [_finish(draft, shown) for draft in drafts]
     order = {draft["doc_id"]: n for n, draft in enumerate(drafts)}
     changes.sort(key=lambda change: order[change["doc_id"]])  # stable: steps stay in order within a document
     return {
@@ -156,8 +158,12 @@ def clean_documents(
 def _fold(rows: list[dict[str, Any]], found: list[dict[str, Any]]) -> dict[str, Any]:
     """One document of the pages of a unit; what is known of it is what its first page says, the recipe's columns first."""
     first, head = rows[0], found[0]
-    messages = [message for one in found for message in one["messages"] or []]
-    text = PARAGRAPH.join(one["text"] for one in found if one["text"])
+    # A dialogue only where every page is one: the text of a page that is none would have no place among the messages.
+    spoken = all(one["messages"] for one in found)
+    messages = [message for one in found for message in one["messages"]] if spoken else []
+    text = PARAGRAPH.join(
+        filter(None, ("" if spoken else one["text"] or _joined(one["messages"]) for one in found))
+    )
     return {
         **first,
         **{name: first[name] or head[name] for name in ("url", "title", "author", "published", "license")},
@@ -172,21 +178,52 @@ def _fold(rows: list[dict[str, Any]], found: list[dict[str, Any]]) -> dict[str, 
 
 
 def _step(step: str, cleaner: Cleaner, drafts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Run one cleaner over every text and message still in play; returns the rows for `edits`."""
+    """Run one cleaner over every text and message still in play; returns the rows for `edits`.
+
+    A document of which it fails on any part stays as it was before the step.
+    """
     slots = [(draft, turn) for draft in drafts if draft["stage"] is None for turn in _turns(draft)]
+    before = [_text(draft, turn) for draft, turn in slots]
+    results = [_made(*pair) for pair in zip(before, _column(cleaner, before), strict=True)]
+    for (draft, _), result in zip(slots, results, strict=True):
+        if isinstance(result, Exception) and draft["stage"] is None:
+            draft.update(stage="clean", reason=cleaner.name, detail=told(result))
     changes: list[dict[str, Any]] = []
-    results = _column(cleaner, [_text(draft, turn) for draft, turn in slots])
-    for (draft, turn), result in zip(slots, results, strict=True):
+    for (draft, turn), text, result in zip(slots, before, results, strict=True):
+        if draft["stage"] is None and not isinstance(result, Exception) and result[0]:
+            changes += _rows(draft["doc_id"], step, turn, text, result[0])
+            _set_text(draft, turn, result[1])
+    return changes
+
+
+def _made(before: str, result: object) -> tuple[list[Edit], str] | Exception:
+    """(edits, the text they make) of what a cleaner returned, or what is wrong with that."""
+    try:
         if isinstance(result, Exception):
-            draft.update(stage="clean", reason=cleaner.name, detail=f"{type(result).__name__}: {result}")
-            continue
-        before = _text(draft, turn)
-        spans = [] if result == before else edits.diff(before, result) if isinstance(result, str) else result
-        if spans:
-            changes += _rows(draft["doc_id"], step, turn, before, spans)
-            _set_text(draft, turn, edits.apply(before, spans))
-    refused = {draft["doc_id"] for draft in drafts if draft["stage"] is not None}
-    return [change for change in changes if change["doc_id"] not in refused or change["step"] != step]
+            return result
+        if isinstance(result, str):
+            spans, after = edits.diff(before, result), result
+        else:
+            spans = _spans(result, before)
+            after = edits.apply(before, spans)
+        after.encode()  # half a surrogate pair has no bytes: no table could hold it
+    except (TypeError, ValueError) as error:
+        return error
+    return spans, after
+
+
+def _spans(result: object, before: str) -> list[Edit]:
+    """A list of edits, those that change nothing left out. Raises TypeError for anything else."""
+    if not isinstance(result, (list, tuple)):
+        raise TypeError(f"it returned {type(result).__name__}; a text or a list of Edit was due")
+    for span in result:
+        fields = (span.start, span.end, span.after) if isinstance(span, Edit) else ()
+        if [type(value) for value in fields] != [int, int, str]:
+            raise TypeError(
+                f"it returned {span!r} among its edits; Edit(start: int, end: int, after: str) was due"
+            )
+    edits.apply(before, result)  # before any is left out, so that none is excused
+    return [span for span in result if before[span.start : span.end] != span.after]
 
 
 def _turns(draft: dict[str, Any]) -> Sequence[int | None]:
@@ -204,7 +241,7 @@ def _set_text(draft: dict[str, Any], turn: int | None, text: str) -> None:
         draft["messages"][turn] = {**draft["messages"][turn], "content": text}
 
 
-def _column(cleaner: Cleaner, texts: list[str]) -> Iterable[str | list[Edit] | Exception]:
+def _column(cleaner: Cleaner, texts: list[str]) -> Sequence[object]:
     """The whole column at once; where that raises, text by text, so that one bad document costs itself."""
     try:
         results = list(cleaner.clean_column(texts))
@@ -215,7 +252,7 @@ def _column(cleaner: Cleaner, texts: list[str]) -> Iterable[str | list[Edit] | E
     return [_one(cleaner, text) for text in texts]
 
 
-def _one(cleaner: Cleaner, text: str) -> str | list[Edit] | Exception:
+def _one(cleaner: Cleaner, text: str) -> object:
     try:
         return cleaner.clean(text)
     except Exception as error:  # noqa: BLE001 - a stranger's cleaner may raise anything; it becomes the document's fate
@@ -239,10 +276,14 @@ def _rows(
     ]
 
 
+def _joined(messages: Sequence[dict[str, Any]] | None) -> str:
+    return PARAGRAPH.join(message["content"] or "" for message in messages or ())
+
+
 def _finish(draft: dict[str, Any], form: Format) -> dict[str, Any]:
     """Count and hash what is left, and refuse what the format cannot show the model: a survivor must be trainable."""
     if draft["messages"]:
-        draft["text"] = PARAGRAPH.join(message["content"] or "" for message in draft["messages"])
+        draft["text"] = _joined(draft["messages"])
     if draft["stage"] is None and not draft["text"].strip():
         draft.update(stage="clean", reason="empty", detail="nothing was left after cleaning")
     if draft["stage"] is None:
@@ -252,7 +293,7 @@ def _finish(draft: dict[str, Any], form: Format) -> dict[str, Any]:
                     stage="format", reason="untrained", detail=f'format "{form.name}" trains no part of it'
                 )
         except Exception as error:  # noqa: BLE001 - a stranger's format may raise anything; it becomes the document's fate
-            draft.update(stage="format", reason="refused", detail=str(error) or type(error).__name__)
+            draft.update(stage="format", reason="refused", detail=told(error))
     draft["n_chars"] = len(draft["text"])
     draft["content_hash"] = identify(draft["text"], canonical(draft["messages"] or []))
     return draft

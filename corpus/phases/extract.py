@@ -22,6 +22,7 @@ from corpus.engine.parquet import read_rows, read_table, runs
 from corpus.engine.sandbox import sandbox
 from corpus.engine.sandbox_child import Limits
 from corpus.engine.tasks import MAIN, Spec, Task
+from corpus.phases.rows import ROW_BYTES, table_of
 from plugins.contracts import Extracted
 from plugins.extractors.encoding import NotText, decode
 from plugins.extractors.head import read_head
@@ -31,6 +32,7 @@ from schemas.tables import EXTRACTED
 
 CODE = (
     "corpus.phases.extract",
+    "corpus.phases.rows",
     "corpus.engine.sandbox",
     "corpus.engine.sandbox_child",
     "plugins.extractors.encoding",
@@ -39,7 +41,11 @@ CODE = (
 LIBRARIES = ("resiliparse", "charset-normalizer")
 
 SHARD_BYTES = 4 << 20
-"""Raw bytes a task extracts, on average: some seconds of work, which is what a kill can cost."""
+"""Raw bytes a task extracts, on average, with ROW_BYTES a page: some seconds of work, which is what a kill can cost."""
+
+
+PASSING = ("changed", "unreadable")
+"""Errors of the moment, not of the bytes: the file was rewritten under the build, or a disk was away. No later build believes them."""
 
 
 @dataclass(frozen=True)
@@ -52,30 +58,40 @@ class Extractions:
     """Spec hash by source."""
     timeouts: int
 
+    @property
+    def disturbed(self) -> list[str]:
+        """The pages lost to an error of the moment: the same recipe on the same bytes would keep them, so they are in the fingerprint."""
+        return self.places.filter(pl.col("error").is_in(PASSING))["page_id"].to_list()
+
 
 def extract(pages: pl.DataFrame, resolved: ResolvedRecipe, engine: Engine) -> Extractions:
     """Extract what no earlier build has."""
     specs = _specs(resolved)
-    keyed = pages.filter(pl.col("error").is_null()).with_columns(
-        extract_key=_keys(pages.filter(pl.col("error").is_null())),
+    keyed = pages.filter(pl.col("error").is_null())
+    keyed = keyed.with_columns(
+        extract_key=_keys(keyed),
         spec=pl.col("source").replace_strict(
             {label: spec.hash for label, spec in specs.items()}, return_dtype=pl.String
         ),
     )
-    folders = {spec.hash: spec.folder(engine.work) for spec in specs.values()}
-    known = {digest: _memo(folder) for digest, folder in folders.items()}
+    known: list[pl.DataFrame] = []
     tasks: list[Task] = []
-    for label, spec in specs.items():
-        wanted = keyed.filter(pl.col("source") == label).unique(
+    for hashed, label in {spec.hash: label for label, spec in specs.items()}.items():
+        folder = specs[label].folder(engine.work)
+        memo = _memo(folder)
+        wanted = keyed.filter(pl.col("spec") == hashed).unique(
             "extract_key", keep="first", maintain_order=True
         )
-        missing = wanted.join(known[spec.hash], on="extract_key", how="anti", maintain_order="left")
-        tasks += _tasks(missing, spec, resolved, label, folders[spec.hash])
-    tasks = list({task.output: task for task in tasks}.values())
+        missing = wanted.join(memo, on="extract_key", how="anti", maintain_order="left")
+        known.append(memo.with_columns(spec=pl.lit(hashed)))
+        tasks += _tasks(missing, specs[label], resolved, label, folder)
     engine.run("extract", tasks, "pages")
-    found = pl.concat([_memo(folder).with_columns(spec=pl.lit(digest)) for digest, folder in folders.items()])
+    made = [
+        _memo_file(path).with_columns(spec=pl.lit(path.parent.name))
+        for path in (Path(task.output) for task in tasks)
+    ]
     places = keyed.select("page_id", "extract_key", "spec").join(
-        found, on=["spec", "extract_key"], how="left", maintain_order="left"
+        pl.concat([*known, *made]), on=["spec", "extract_key"], how="left", maintain_order="left"
     )
     timeouts = int((places["error"] == "timeout").sum())
     return Extractions(places.drop("spec"), {label: spec.hash for label, spec in specs.items()}, timeouts)
@@ -105,7 +121,7 @@ def _specs(resolved: ResolvedRecipe) -> dict[str, Spec]:
 
 
 def _memo(folder: Path) -> pl.DataFrame:
-    """Where every extraction this spec ever made lies; of two, the first in file name order."""
+    """Where every extraction this spec ever made lies, errors of the moment left out; of two, the first in file name order."""
     frames = [_memo_file(path) for path in sorted(folder.glob("[!.]*.parquet"))]
     empty = pl.DataFrame(
         schema={
@@ -116,7 +132,9 @@ def _memo(folder: Path) -> pl.DataFrame:
             "detail": pl.String,
         }
     )
-    return pl.concat([empty, *frames]).unique("extract_key", keep="first", maintain_order=True)
+    whole = pl.concat([empty, *frames])
+    lasting = whole.filter(~pl.col("error").is_in(PASSING).fill_null(value=False))
+    return lasting.unique("extract_key", keep="first", maintain_order=True)
 
 
 def _memo_file(path: Path) -> pl.DataFrame:
@@ -133,7 +151,7 @@ def _memo_file(path: Path) -> pl.DataFrame:
 def _tasks(
     missing: pl.DataFrame, spec: Spec, resolved: ResolvedRecipe, label: str, folder: Path
 ) -> list[Task]:
-    keys, sizes = missing["extract_key"].to_list(), missing["size"].to_list()
+    keys, sizes = missing["extract_key"].to_list(), (missing["size"] + ROW_BYTES).to_list()
     files, rows = missing["file"].to_list(), missing["row"].to_list()
     scraper = next(
         plugin
@@ -153,6 +171,7 @@ def _tasks(
             {"refs": runs(files[start:stop], rows[start:stop]), "keys": keys[start:stop], **common},
             str(folder / f"{identify(*keys[start:stop])}.parquet"),
             weight=stop - start,
+            always=True,  # an output of this name holds nothing but errors of the moment, or it would have been found
         )
         for start, stop in pieces(zip(keys, sizes, strict=True), SHARD_BYTES)
     ]
@@ -183,7 +202,11 @@ def extract_pages(
         else:
             found = outcome.value
         rows.append({**dict.fromkeys(EXTRACTED.names), **found, "extract_key": key})
-    return {MAIN: pa.Table.from_pylist(rows, schema=EXTRACTED)}
+    return {MAIN: table_of(rows, EXTRACTED, _unfit)}
+
+
+def _unfit(row: dict[str, Any], why: str) -> dict[str, Any]:
+    return {"extract_key": row["extract_key"], "error": "failed", "detail": why}
 
 
 def _media(page: dict[str, Any]) -> str:

@@ -44,6 +44,13 @@ def ledger(outcomes: Outcomes) -> pl.DataFrame:
     return fates
 
 
+def losses(told: pl.DataFrame) -> str:
+    """The commonest ways to be lost, of rows with stage and reason: "filter length:min_words (12), extract empty (3)"."""
+    lost = told.filter(pl.col("reason").is_not_null()).group_by("stage", "reason").len()
+    worst = lost.sort("len", "stage", "reason", descending=[True, False, False]).head(3)
+    return ", ".join(f"{stage} {reason} ({count})" for stage, reason, count in worst.iter_rows())
+
+
 def _pages(outcomes: Outcomes) -> pl.DataFrame:
     """Pages that yielded no document of their own."""
     known = outcomes.pages.select("page_id", "source", "url")
@@ -125,13 +132,17 @@ def _balance(fates: pl.DataFrame, outcomes: Outcomes) -> None:
         faults.append(
             f"{len(both)} pages are told to have yielded a document and none, {min(both)} among them"
         )
+    if orphans := set(outcomes.merged["doc_id"]) - set(documents["doc_id"]):
+        faults.append(
+            f"{len(orphans)} documents that pages were merged into are not there, {min(orphans)} among them"
+        )
     if unknown := set(fates["stage"]) - set(STAGES):
         faults.append(f"stages {sorted(unknown)} are not known")
     kept = set(fates.filter(pl.col("stage") == "kept")["doc_id"])
     survivors = fates.filter(pl.col("stage") == "dedup")["survivor_id"]
-    if gone := survivors.null_count() + len(
-        set(survivors.drop_nulls()) - kept - set(outcomes.purged["doc_id"])
-    ):
+    # Kept by dedup, whatever came later: the split may have purged it, the tokenizer may have made nothing of it.
+    stayed = kept | set(outcomes.purged["doc_id"]) | set(outcomes.refusals["doc_id"])
+    if gone := survivors.null_count() + len(set(survivors.drop_nulls()) - stayed):
         faults.append(f"{gone} duplicates name a survivor that was not kept")
     if faults:
         raise LedgerError(

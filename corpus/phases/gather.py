@@ -7,7 +7,7 @@ with the place of its bytes. Contents stay where they are: in the source's files
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +18,7 @@ import pyarrow as pa
 from corpus.engine.executor import Engine
 from corpus.engine.parquet import read_table
 from corpus.engine.tasks import MAIN, Spec, Task
+from corpus.phases.rows import ROW_BYTES, UNFIT, table_of, told
 from plugins.contracts import Locates, Page, Part, Place, Scraper
 from plugins.registry import PluginSpec, ResolvedRecipe
 from schemas.errors import EmptyCorpus, SourceError
@@ -25,7 +26,10 @@ from schemas.fingerprint import digest, digest_file, fingerprint, identify
 from schemas.manifest import SourceRecord
 from schemas.tables import GATHERED
 
-CODE = ("corpus.phases.gather",)
+TABLE_BYTES = 8 << 20
+"""Contents in a table that a task hands on: what is read again at once, where a later phase wants a few of them."""
+
+CODE = ("corpus.phases.gather", "corpus.phases.rows")
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Gathered:
     """All pages, without their contents."""
 
     pages: pl.DataFrame
-    """GATHERED less `content`, with `file` and `row`: where the whole row lies. Sorted by (source, locator)."""
+    """GATHERED less `content` and `metadata`, with `file` and `row`: where the whole row lies. Sorted by (source, locator)."""
     sources: tuple[SourceRecord, ...]
 
 
@@ -41,7 +45,7 @@ def gather(resolved: ResolvedRecipe, engine: Engine) -> Gathered:
     """Fetch or read every source. Raises SourceError for what is not there, EmptyCorpus where no source has a page."""
     tasks: list[Task] = []
     for source, spec in zip(resolved.recipe.source, resolved.scrapers, strict=True):
-        tasks += _tasks(source.label, spec, resolved.base, engine.work)
+        tasks += _tasks(resolved.recipe.name, source.label, spec, resolved.base, engine.work)
     engine.run("gather", tasks, "parts")
     frames = [_plan(Path(task.output)) for task in tasks]
     pages = pl.concat(frames).sort("source", "locator", maintain_order=True) if frames else pl.DataFrame()
@@ -57,19 +61,20 @@ def gather(resolved: ResolvedRecipe, engine: Engine) -> Gathered:
     return Gathered(pages, tuple(records))
 
 
-def _tasks(label: str, spec: PluginSpec, base: Path, work: Path) -> list[Task]:
+def _tasks(name: str, label: str, spec: PluginSpec, base: Path, work: Path) -> list[Task]:
     scraper = cast(Scraper, spec.make())
-    place = _place(base, work, label)
+    # One build of a name runs at a time, so nobody else keeps state there, nor rewrites what is read live while this build reads it.
+    place = Place(base, work / "sources" / name / label)
     phase = Spec("gather", {"source": label, "scraper": spec.identity(without=Locates)}, CODE)
     folder = phase.folder(work)
     tasks = []
     for part in scraper.parts(place):
-        named = part.digest or f"live-{fingerprint([str(base), part.where])}"
+        named = part.digest or f"live-{fingerprint([name, str(base), part.where])}"
         inputs = {
             "label": label,
             "plugin": spec.to_json(),
-            "base": str(base),
-            "work": str(work),
+            "base": str(place.base),
+            "state": str(place.work),
             "where": part.where,
         }
         tasks.append(
@@ -83,28 +88,38 @@ def _tasks(label: str, spec: PluginSpec, base: Path, work: Path) -> list[Task]:
     return tasks
 
 
-def _place(base: Path, work: Path, label: str) -> Place:
-    return Place(base, work / "sources" / label)
-
-
 def fetch_part(
-    label: str, plugin: dict[str, Any], base: str, work: str, where: dict[str, Any]
-) -> dict[str, pa.Table]:
+    label: str, plugin: dict[str, Any], base: str, state: str, where: dict[str, Any]
+) -> dict[str, Iterator[pa.Table]]:
     """The task: all pages of one part, as GATHERED."""
     scraper = cast(Scraper, PluginSpec.from_json(plugin).make())
-    place = _place(Path(base), Path(work), label)
-    return {MAIN: page_table(label, scraper.fetch(place, Part(where)))}
+    return {MAIN: page_tables(label, scraper.fetch(Place(Path(base), Path(state)), Part(where)))}
 
 
-def page_table(label: str, pages: Iterable[Page]) -> pa.Table:
-    """Pages as rows of GATHERED: identities and hashes filled in."""
-    rows = [_row(label, page) for page in pages]
-    columns = {field.name: [row[field.name] for row in rows] for field in GATHERED}
-    return pa.table(columns, schema=GATHERED)
+def page_tables(label: str, pages: Iterable[Page]) -> Iterator[pa.Table]:
+    """Pages as rows of GATHERED, identities and hashes filled in; a table at a time, since a part may be a file of any size."""
+    rows, size = [], 0
+    for page in pages:
+        rows.append(_row(label, page))
+        size += len(page.content or b"") + ROW_BYTES
+        if size >= TABLE_BYTES:
+            yield table_of(rows, GATHERED, _malformed)
+            rows, size = [], 0
+    yield table_of(rows, GATHERED, _malformed)
+
+
+def _malformed(row: dict[str, Any], why: str) -> dict[str, Any]:
+    """What is left of a page with a field that no table holds: its name."""
+    bare = Page(row["locator"], error="malformed", detail=why)
+    return _row(row["source"], bare)
 
 
 def _row(label: str, page: Page) -> dict[str, Any]:
     size, content_hash, error, detail = page.size, page.content_hash, page.error, page.detail
+    try:
+        metadata = json.dumps(page.metadata, sort_keys=True, ensure_ascii=False) if page.metadata else None
+    except UNFIT as failure:
+        metadata, error, detail = None, error or "malformed", detail or f"metadata: {told(failure)}"
     if error is None and page.content is not None:
         size, content_hash = len(page.content), digest(page.content)
     elif error is None and (size is None or content_hash is None):
@@ -132,7 +147,7 @@ def _row(label: str, page: Page) -> dict[str, Any]:
         "group": page.group,
         "position": page.position,
         "fold": page.fold,
-        "metadata": json.dumps(page.metadata, sort_keys=True, ensure_ascii=False) if page.metadata else None,
+        "metadata": metadata,
         "error": error,
         "detail": detail,
     }
@@ -141,7 +156,7 @@ def _row(label: str, page: Page) -> dict[str, Any]:
 
 
 def _plan(output: Path) -> pl.DataFrame:
-    light = [name for name in GATHERED.names if name != "content"]
+    light = [name for name in GATHERED.names if name not in {"content", "metadata"}]
     frame = cast(pl.DataFrame, pl.from_arrow(read_table(output, light)))
     return frame.with_columns(
         pl.lit(str(output)).alias("file"), pl.int_range(pl.len(), dtype=pl.Int64).alias("row")

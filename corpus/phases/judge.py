@@ -19,6 +19,8 @@ def judge(scores: pl.DataFrame, filters: Sequence[PluginSpec]) -> pl.DataFrame:
     """
     reason = pl.lit(None, pl.String)
     detail = pl.lit(None, pl.String)
+    if scores.height == 0:  # no filter ran, so its columns are not there
+        return scores.select("doc_id", reason.alias("reason"), detail.alias("detail"))
     for spec in reversed(filters):
         plugin = cast(Filter, spec.make())
         for rule in reversed(plugin.rules()):

@@ -18,6 +18,7 @@ from corpus.phases.tokenize import REFUSALS, tokenize
 from plugins.contracts import Format
 from plugins.models import eos_token_id, tokenizer_digest, tokenizer_path
 from plugins.registry import PluginSpec, ResolvedRecipe
+from schemas.errors import UserError
 from schemas.fingerprint import identify
 from schemas.manifest import TokenizerRecord
 
@@ -79,6 +80,7 @@ def tokenize_all(
             "drafts": [(file, rows["row"].to_list())],
             "form": resolved.format.to_json(),
             "model": str(model),
+            "tokenizer": record.digest,
             "max_tokens": record.max_tokens,
             "eos": record.eos_token_id,
         }
@@ -102,15 +104,25 @@ def _frame(table: pa.Table) -> pl.DataFrame:
 
 
 def tokenize_shard(
-    drafts: list[tuple[str, list[int]]], form: dict[str, Any], model: str, max_tokens: int, eos: int
+    drafts: list[tuple[str, list[int]]],
+    form: dict[str, Any],
+    model: str,
+    tokenizer: str,
+    max_tokens: int,
+    eos: int,
 ) -> dict[str, pa.Table]:
     """The task: chunks, and the documents that became none."""
     rows = read_rows(drafts, ["doc_id", "text", "messages"])
     plugin = cast(Format, PluginSpec.from_json(form).make())
-    chunks, refusals = tokenize(rows, plugin, _tokenizer(model), max_tokens, eos)
+    chunks, refusals = tokenize(rows, plugin, _tokenizer(model, tokenizer), max_tokens, eos)
     return {MAIN: chunks, "refusals": refusals}
 
 
 @cache
-def _tokenizer(model: str) -> Tokenizer:
+def _tokenizer(model: str, expected: str) -> Tokenizer:
+    """Read once a process. Raises UserError where it is no longer the one whose digest the chunks are filed under."""
+    if tokenizer_digest(Path(model)) != expected:
+        raise UserError(
+            f"{tokenizer_path(Path(model))} was rewritten while the build ran. Run the same command again."
+        )
     return Tokenizer.from_file(str(tokenizer_path(Path(model))))

@@ -32,7 +32,9 @@ def marked(marker: str) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if f"GRISTMILL_TEST_MARKER={marker}".encode() in (entry / "environ").read_bytes() and "zombie" not in state(entry):
+            if f"GRISTMILL_TEST_MARKER={marker}".encode() in (
+                entry / "environ"
+            ).read_bytes() and "zombie" not in state(entry):
                 found.append(int(entry.name))
         except OSError:
             continue
@@ -68,7 +70,10 @@ def test_a_build_killed_ten_times_equals_one_left_alone(tmp_path: Path, tokenize
         process = start(recipe, f"killed-{attempts}")
         try:
             process.wait(timeout=draw.uniform(0.1, 1.0) * length)
-            for folder in ("corpora", ".gristmill/work"):  # over before it could be killed: the next starts anew
+            for folder in (
+                "corpora",
+                ".gristmill/work",
+            ):  # over before it could be killed: the next starts anew
                 shutil.rmtree(killed / folder)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
@@ -106,7 +111,17 @@ def test_a_local_ray_gives_the_same_bytes(tmp_path: Path, tokenizer: Path) -> No
         write_site(tmp_path / name / "site", pages=16)
     here = build_here(write_recipe(tmp_path / "here", tokenizer))
     recipe = write_recipe(tmp_path / "ray", tokenizer)
-    line = [*GRISTMILL, "build", str(recipe), "--root", str(recipe.parent), "--workers", "2", "--executor", "ray"]
+    line = [
+        *GRISTMILL,
+        "build",
+        str(recipe),
+        "--root",
+        str(recipe.parent),
+        "--workers",
+        "2",
+        "--executor",
+        "ray",
+    ]
     done = subprocess.run(line, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     assert parquet_hashes(tmp_path / "ray/corpora/tales/v1") == parquet_hashes(here.version.path)

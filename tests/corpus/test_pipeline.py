@@ -211,7 +211,9 @@ def test_one_flipped_byte_in_any_file_is_noticed(built: Build, tmp_path: Path) -
     for path in sorted(path for path in copy.path.rglob("*") if path.is_file()):
         data = path.read_bytes()
         path.chmod(0o644)
-        path.write_bytes(data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :])
+        path.write_bytes(
+            data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
+        )
         try:
             assert verify(copy), path
         except Corruption:

@@ -2,8 +2,7 @@
 
 import hashlib
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from corpus.engine.boundaries import LARGEST, pieces
 

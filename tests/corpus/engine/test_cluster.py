@@ -24,20 +24,25 @@ def test_the_slurm_script_is_the_golden_one(tmp_path: Path) -> None:
     runtime = Runtime(executor="slurm", workers=8, slurm=SlurmOptions("batch", "01:30:00", 6, "high"))
     executor = slurm_executor("extract", str(tmp_path / "tasks.json"), 120, runtime, tmp_path)
     script = executor.get_launch_file_contents(
-        executor.get_sbatch_args(120), f"srun -l -n 1 launch_pickled_pipeline {executor.logging_dir.resolve_paths('executor.pik')}"
+        executor.get_sbatch_args(120),
+        f"srun -l -n 1 launch_pickled_pipeline {executor.logging_dir.resolve_paths('executor.pik')}",
     )
     plain = script.replace(str(tmp_path), "<job>").replace(str(Path(sys.executable).parent), "<bin>")
     assert plain == (GOLDEN / "extract.slurm").read_text()
 
 
-def test_a_cluster_submission_asks_sbatch_and_waits_for_its_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_submission_asks_sbatch_and_waits_for_its_outputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stand-in for Slurm: `sbatch` runs every rank of the script's array at once, `squeue` finds nothing left."""
     fake = tmp_path / "bin"
     fake.mkdir()
     (fake / "sbatch").write_text(SBATCH.format(python=sys.executable))
     (fake / "scontrol").write_text("#!/bin/sh\necho here\n")
     (fake / "squeue").write_text("#!/bin/sh\nexit 0\n")
-    (fake / "srun").write_text('#!/bin/sh\nwhile [ "$1" != "launch_pickled_pipeline" ]; do shift; done\nexec "$@"\n')
+    (fake / "srun").write_text(
+        '#!/bin/sh\nwhile [ "$1" != "launch_pickled_pipeline" ]; do shift; done\nexec "$@"\n'
+    )
     for program in fake.iterdir():
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake}:{Path(sys.executable).parent}:/usr/bin:/bin")
@@ -59,7 +64,9 @@ print("Submitted batch job 4711")
 """
 
 
-def test_without_sbatch_the_message_says_where_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_sbatch_the_message_says_where_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="login node"):
         run_cluster("count", tasks(tmp_path), Runtime(root=tmp_path, executor="slurm"), tmp_path / "work")

@@ -22,7 +22,9 @@ def engine(root: Path, workers: int = 1) -> Engine:
 
 
 def tasks(root: Path, count: int, call: str = "count", **inputs: object) -> list[Task]:
-    return [Task(f"{HERE}:{call}", {"n": n, **inputs}, str(root / f"{n}.parquet"), weight=2) for n in range(count)]
+    return [
+        Task(f"{HERE}:{call}", {"n": n, **inputs}, str(root / f"{n}.parquet"), weight=2) for n in range(count)
+    ]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -34,7 +36,9 @@ def test_a_task_is_done_once(tmp_path: Path, workers: int) -> None:
     finally:
         means.close()
     assert means.performed == {"count": 14}
-    assert [read_table(task.output)["n"].to_pylist() for task in tasks(tmp_path, 7)] == [[n] for n in range(7)]
+    assert [read_table(task.output)["n"].to_pylist() for task in tasks(tmp_path, 7)] == [
+        [n] for n in range(7)
+    ]
 
 
 def test_a_task_whose_input_cannot_be_named_is_done_every_time(tmp_path: Path) -> None:
@@ -45,7 +49,14 @@ def test_a_task_whose_input_cannot_be_named_is_done_every_time(tmp_path: Path) -
 
 def test_a_dead_worker_is_noticed_and_the_rest_is_kept(tmp_path: Path) -> None:
     means = engine(tmp_path, 2)
-    deadly = [*tasks(tmp_path, 3), Task(f"{HERE}:die", {"after": [str(tmp_path / f"{n}.parquet") for n in range(3)]}, str(tmp_path / "x.parquet"))]
+    deadly = [
+        *tasks(tmp_path, 3),
+        Task(
+            f"{HERE}:die",
+            {"after": [str(tmp_path / f"{n}.parquet") for n in range(3)]},
+            str(tmp_path / "x.parquet"),
+        ),
+    ]
     try:
         with pytest.raises(TaskFailed, match="a worker process died"):
             means.run("count", deadly, "rows")
@@ -96,5 +107,7 @@ def test_a_table_survives_the_way_through_a_worker(tmp_path: Path) -> None:
         means.run("count", tasks(tmp_path, 1), "rows")
     finally:
         means.close()
-    assert read_table(tmp_path / "0.parquet").equals(pa.table({"n": [0], "pid": [read_table(tmp_path / "0.parquet")["pid"][0].as_py()]}))
+    assert read_table(tmp_path / "0.parquet").equals(
+        pa.table({"n": [0], "pid": [read_table(tmp_path / "0.parquet")["pid"][0].as_py()]})
+    )
     assert read_table(tmp_path / "0.parquet")["pid"][0].as_py() != os.getpid()

@@ -4,8 +4,7 @@ import random
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from corpus.phases import dedup_fuzzy
 from corpus.phases.dedup import dedup, survivor_order

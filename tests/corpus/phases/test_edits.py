@@ -3,8 +3,7 @@ from pathlib import Path
 from time import process_time
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from corpus.phases.edits import apply, diff, invert
 from plugins.contracts import Edit

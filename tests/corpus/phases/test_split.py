@@ -4,8 +4,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from corpus.phases.split import ASSIGNMENT, PURGED, draw, split
 from schemas.errors import SplitError
