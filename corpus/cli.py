@@ -158,7 +158,7 @@ def verify(version: options.VersionSpec, root: options.Root = Path(), as_json: o
             "\n".join([
                 f"{place.spec} is not what was published:",
                 *(f"  {fault}" for fault in faults),
-                "Rebuild it from its recipe, or copy it again from where it is whole.",
+                f"Copy it again from where it is whole; or rm -r {place.path}, and build its recipe: it makes the same bytes.",
             ])
         )
     if not as_json:

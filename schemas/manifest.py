@@ -136,7 +136,7 @@ def read_manifest(version: Path) -> Manifest:
     if written[:1] != [hashlib.sha256(data).hexdigest()]:
         raise Corruption(
             f"{path} does not have the hash in {MANIFEST_SHA}: one of them changed after publishing. "
-            "Rebuild from the recipe, or copy the version again from where it is whole."
+            f"Copy the version again from where it is whole; or rm -r {version}, and build its recipe: it makes the same bytes."
         )
     try:
         tables = json.loads(data)

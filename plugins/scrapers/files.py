@@ -22,7 +22,7 @@ from plugins.scrapers.columns import Columns, as_position, as_text
 from plugins.scrapers.globs import Match, find, is_utf8
 from plugins.scrapers.media import MAX_PAGE_BYTES, SUFFIXES, UNREADABLE, medium_of, open_bytes
 from plugins.scrapers.records import Record
-from plugins.scrapers.tables import PART_BYTES, rows, table_parts
+from plugins.scrapers.tables import PART_BYTES, rows, stamp, table_parts
 from schemas.errors import SourceError
 from schemas.fingerprint import digest_file
 
@@ -171,6 +171,11 @@ class Files(Scraper):
             for record in rows(where, columns, self.encoding):
                 yield self._row(where["locator"], record, columns, seen)
                 number = record.number + 1
+            if "stamp" in where and stamp(where["path"]) != where["stamp"]:
+                # What was read would be remembered as what was hashed.
+                raise SourceError(
+                    f"{where['path']} was rewritten while it was read. Build again when it is at rest."
+                )
         except UNREADABLE as error:
             page = Page(
                 _numbered(where["locator"], number, seen), raw_path=where["locator"], raw_offset=number

@@ -36,6 +36,7 @@ def table_parts(match: Match, medium: Medium, columns: Columns, encoding: str | 
         "path": match.path,
         "reader": medium.reader,
         "packed": medium.packed,
+        "stamp": stamp(match.path),  # before the digest below, so that no change falls between
     }
     whole = "id" in columns.named
     if medium.reader == "parquet":
@@ -51,6 +52,12 @@ def table_parts(match: Match, medium: Medium, columns: Columns, encoding: str | 
         if medium.reader == "csv":
             _require(match.path, _header(where, columns, encoding)[0], columns)
         yield Part(where, identify(match.locator, digest_file(Path(match.path))))
+
+
+def stamp(path: str) -> list[int]:
+    """What changes when a file is rewritten: its size, and its time in nanoseconds."""
+    status = Path(path).stat()
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _row_groups(where: dict[str, Any], columns: Columns, *, whole: bool) -> Iterator[Part]:

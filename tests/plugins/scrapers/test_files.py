@@ -313,3 +313,15 @@ def test_a_compressed_zstandard_stream_of_many_frames_is_read_whole(tmp_path):
     (tmp_path / "x.zst").write_bytes(b"".join(pack(bytes([n]) * 1000) for n in range(200)))
     with media.open_bytes(str(tmp_path / "x.zst"), "zst") as file:
         assert file.read() == b"".join(bytes([n]) * 1000 for n in range(200))
+
+
+def test_a_table_rewritten_while_it_is_read_is_not_remembered_as_what_it_was(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "one"}\n{"text": "two"}\n')
+    files, place = Files(path="rows.jsonl"), Place(tmp_path, tmp_path)
+    (part,) = files.parts(place)
+    pages = iter(files.fetch(place, part))
+    next(pages)
+    path.write_text('{"text": "one"}\n{"text": "new"}\n{"text": "more"}\n')
+    with pytest.raises(SourceError, match="rewritten while it was read"):
+        list(pages)
