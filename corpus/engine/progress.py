@@ -109,7 +109,7 @@ def _bar(name: str, total: int, unit: str) -> Iterator[Meter]:
 
     class _Rate(ProgressColumn):
         def render(self, task: BarTask) -> Text:
-            return Text(f"{task.finished_speed or task.speed or 0:,.1f}/s")
+            return Text(f"{task.completed / task.elapsed if task.elapsed else 0:,.1f}/s")
 
     columns = (
         TextColumn("{task.description:<9}"),
