@@ -135,7 +135,7 @@ def requirements(lines: list[str]) -> list[Requirement]:
     """
     found = []
     for line in lines:
-        # By hand: `packaging` is not a dependency of the core, and the doctor must run where anything is missing.
+        # By hand: the doctor must run where anything is missing, `packaging` too.
         need, _, marker = line.partition(";")
         extra = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", marker)
         name, bounds = re.fullmatch(r"\s*([\w.-]+)(?:\[[^]]*\])?\s*(.*?)\s*", need).groups()  # type: ignore[union-attr]

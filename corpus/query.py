@@ -83,8 +83,9 @@ def query(version: VersionPath, sql: str) -> pl.DataFrame:
     """The answer to one SELECT (or EXPLAIN of one) over the tables of `version`.
 
     Sums of whole numbers come back as whole numbers. Raises UserError, with DuckDB's words and the nearest name, for anything
-    else and for what DuckDB refuses.
+    else and for what DuckDB refuses; Mismatch for a version that a newer gristmill wrote, Corruption where its manifest was changed.
     """
+    version.manifest()  # read for what it raises: columns of another layout would be answered from as if they were ours
     connection = connect(version)
     try:
         return ask(connection, sql)

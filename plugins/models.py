@@ -98,6 +98,10 @@ def resolve(model: str, models_dir: Path, base: Path, *, weights: bool = False) 
             f"{path} holds the tokenizer of {model} but no *.safetensors, so it cannot be trained or asked. "
             f"Fetch the weights: gristmill models pull {model}"
         )
+    if weights and not (path / "config.json").is_file():
+        raise NotFound(
+            f"{path} holds weights but no config.json, which says how to read them. Put the model's own beside them."
+        )
     return path.resolve()
 
 
@@ -204,7 +208,10 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    """Written beside and renamed, so that nobody reads half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 # ------------------------------------------------------------------------------------------------ fetching

@@ -59,7 +59,7 @@ class Store:
         return sorted(
             int(path.name[1:])
             for path in (self.corpora / name).glob("v*")
-            if path.name[1:].isdigit() and (path / "manifest.json").is_file()
+            if path.name[1:].isdecimal() and (path / "manifest.json").is_file()
         )
 
     def versions(self, name: str) -> list[VersionPath]:
@@ -88,14 +88,14 @@ class Store:
                 )
             )
         wanted = number.removeprefix("v") if number else str(numbers[-1])
-        if not wanted.isdigit() or int(wanted) not in numbers:
+        if not wanted.isdecimal() or int(wanted) not in numbers:
             raise NotFound(f'{name} has no version "{number}"; it has {", ".join(map(str, numbers))}.')
-        return VersionPath(name, int(wanted), self.corpora / name / f"v{wanted}")
+        return VersionPath(name, int(wanted), self.corpora / name / f"v{int(wanted)}")
 
     def run(self, spec: str) -> Path:
         """The folder of run `name` (its newest) or `name/N`; raises NotFound."""
         name, _, number = spec.strip("/").partition("/")
-        numbers = sorted(int(path.name) for path in (self.runs / name).glob("*") if path.name.isdigit())
+        numbers = sorted(int(path.name) for path in (self.runs / name).glob("*") if path.name.isdecimal())
         if not NAME.fullmatch(name) or not numbers:
             known = sorted(path.name for path in self.runs.glob("*"))
             listed = (
@@ -107,9 +107,9 @@ class Store:
                 f'no run named "{name}" under {self.runs}. {nearest(name, known)} {listed}'.replace("  ", " ")
             )
         wanted = number or str(numbers[-1])
-        if not wanted.isdigit() or int(wanted) not in numbers:
+        if not wanted.isdecimal() or int(wanted) not in numbers:
             raise NotFound(f'{name} has no run "{number}"; it has {", ".join(map(str, numbers))}.')
-        return self.runs / name / wanted
+        return self.runs / name / str(int(wanted))
 
 
 @dataclass(frozen=True)

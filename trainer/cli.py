@@ -16,7 +16,7 @@ import typer
 
 Root = Annotated[Path, typer.Option("--root", help="Holds corpora/, runs/ and .gristmill/.")]
 Json = Annotated[bool, typer.Option("--json", help="End stdout with one line of JSON.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps; eval and chat also cuda:1.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="NAME (its newest run) or NAME/N.")]
 
 
@@ -161,4 +161,6 @@ def _need_extra() -> None:
 
 def _print(value: Any, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+        from trainer.record import finite
+
+        sys.stdout.write(json.dumps(finite(value), ensure_ascii=False, allow_nan=False) + "\n")

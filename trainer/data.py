@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plugins import models
-from schemas.errors import Mismatch, UserError
+from schemas.errors import Corruption, Mismatch, UserError
 from schemas.manifest import Manifest
 from schemas.recipe import Train
 from schemas.store import VersionPath
@@ -102,17 +102,12 @@ class Rows:
 def read_rows(version: VersionPath, split: str) -> Rows:
     """The chunks of a split, checked.
 
-    Raises UserError naming the chunk for a row whose labels are all -100, and where labels and tokens differ in number.
+    Raises UserError naming the chunk for a row whose labels are all -100, and where labels and tokens differ in number; Corruption
+    where the files are not those that were published.
     """
-    files = version.files("chunks", split)
-    tables = [pq.read_table(file, columns=list(COLUMNS), page_checksum_verification=True) for file in files]
-    if not tables:
-        schema = pa.schema([
-            (name, pa.list_(pa.int32()) if name in {"input_ids", "labels"} else pa.string())
-            for name in COLUMNS
-        ])
-        return Rows(schema.empty_table())
-    table = pa.concat_tables(tables).combine_chunks()
+    table = _chunks(version, split)
+    if not table.num_rows:
+        return Rows(table)
     ids, labels = _whole(table["input_ids"]), _whole(table["labels"])
     starts, ends = _offsets(ids)[:-1], _offsets(ids)[1:]
     if not np.array_equal(_offsets(ids), _offsets(labels)):
@@ -130,6 +125,30 @@ def read_rows(version: VersionPath, split: str) -> Rows:
     )
     table = table.set_column(table.schema.get_field_index("labels"), "labels", masked)
     return Rows(table.filter(pa.array(~single)).combine_chunks(), int(single.sum()))
+
+
+def _chunks(version: VersionPath, split: str) -> pa.Table:
+    """The chunks as they lie on disk, as many as the manifest says: a file that is gone must not mean a smaller training set."""
+    schema = pa.schema([
+        (name, pa.list_(pa.int32()) if name in {"input_ids", "labels"} else pa.string()) for name in COLUMNS
+    ])
+    try:
+        files = version.files("chunks", split)
+        tables = [
+            pq.read_table(file, columns=list(COLUMNS), page_checksum_verification=True) for file in files
+        ]
+    except (pa.ArrowException, OSError) as error:
+        raise Corruption(
+            f"the chunks of {version.spec}, split {split}, cannot be read: {error}. See what is damaged: gristmill verify {version.spec}"
+        ) from error
+    table = pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
+    published = version.manifest().splits[split].chunks
+    if table.num_rows != published:
+        raise Corruption(
+            f"{version.path / 'chunks'} holds {table.num_rows:,} rows of split {split}, but {published:,} were published. "
+            f"See what is missing: gristmill verify {version.spec}"
+        )
+    return table
 
 
 def _whole(column: pa.ChunkedArray) -> Any:

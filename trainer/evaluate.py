@@ -14,7 +14,7 @@ from trainer import packing, runs
 from trainer.data import check_lengths, read_rows
 from trainer.measure import Measure, measure
 from trainer.packing import Collator
-from trainer.record import Opening, RunRecord, find_base, find_corpus, write_record
+from trainer.record import Opening, RunRecord, check_adapter, find_base, find_corpus, write_record
 from trainer.runs import Run
 
 
@@ -48,7 +48,7 @@ def evaluate(run: Run | str, *, root: Path | str = ".", device: str = "auto") ->
     """Measure base and tuned model on the test split.
 
     Raises Mismatch where corpus, tokenizer or base model are not those of the run, UserError where there is no test split.
-    The opening is counted before the split is read: a look broken off was a look.
+    The opening is counted before the split is read: a look broken off was a look. What fails before (a model that cannot be loaded) was none.
     """
     run = run if isinstance(run, Run) else runs.open(run, root=root)
     adapter, record = run.adapter, run.record
@@ -57,11 +57,11 @@ def evaluate(run: Run | str, *, root: Path | str = ".", device: str = "auto") ->
         raise UserError(
             f"the test split of {version.spec} is empty. Set [split] test = 0.1, build and train again."
         )
-    opened = _open(run, record)
     train = Train.model_validate(record.train)
+    loaded, precision = read_model(record, model, adapter, device)
+    opened = _open(run)
     rows = read_rows(version, "test")
     check_lengths(version, rows, record.max_length)
-    loaded, precision = read_model(record, model, adapter, device)
     collator = Collator(loaded.tokenizer.pad_token_id or 0)
     data = packing.dataset(rows, record.max_length, packing=train.packing)
     batch = train.eval_batch_size or train.micro_batch_size
@@ -73,12 +73,16 @@ def evaluate(run: Run | str, *, root: Path | str = ".", device: str = "auto") ->
 
 
 def read_model(record: RunRecord, model: Path, adapter: Path, device: str) -> tuple[Any, str]:
-    """Base and adapter for reading, and their precision. By PEFT whatever trained it: both backends write PEFT's format."""
+    """Base and adapter for reading, and their precision. By PEFT whatever trained it: both backends write PEFT's format.
+
+    Raises Mismatch where the adapter is not the one the run saved.
+    """
     from plugins.backends.lora import device_of, precision_of
     from plugins.backends.peft import Peft
 
     if reason := Peft.unavailable():
         raise MissingExtra(reason)
+    check_adapter(record, adapter)
     train, where = Train.model_validate(record.train), device_of(device)
     loaded = Peft().load(
         model, train, max_length=record.max_length, adapter=adapter, device=where, trainable=False
@@ -87,18 +91,21 @@ def read_model(record: RunRecord, model: Path, adapter: Path, device: str) -> tu
     return loaded, precision_of(train, where)
 
 
-def _open(run: Run, record: RunRecord) -> int:
-    """Count the opening; returns its number."""
+def _open(run: Run) -> int:
+    """Count the opening; returns its number. Two evaluations at once are two openings: the record is read and written under a lock."""
     opening = Opening(at=datetime.now(UTC).isoformat(timespec="seconds"))
-    write_record(run.path, record.model_copy(update={"openings": (*record.openings, opening)}))
+    with runs.locked(run, wait=True):
+        record = run.record
+        write_record(run.path, record.model_copy(update={"openings": (*record.openings, opening)}))
     return len(record.openings) + 1
 
 
 def _note(run: Run, number: int, base: Measure, tuned: Measure) -> None:
     """Write what the opening showed beside it."""
-    record = run.record
-    openings = list(record.openings)
-    openings[number - 1] = openings[number - 1].model_copy(
-        update={"base_loss": base.loss, "tuned_loss": tuned.loss}
-    )
-    write_record(run.path, record.model_copy(update={"openings": tuple(openings)}))
+    with runs.locked(run, wait=True):
+        record = run.record
+        openings = list(record.openings)
+        openings[number - 1] = openings[number - 1].model_copy(
+            update={"base_loss": base.loss, "tuned_loss": tuned.loss}
+        )
+        write_record(run.path, record.model_copy(update={"openings": tuple(openings)}))

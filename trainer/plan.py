@@ -124,6 +124,7 @@ class Plan:
 
 def make_plan(recipe_path: Path | str, *, root: Path, device: str, version: str | None) -> Plan:
     """Decide a run. Raises RecipeError, NotFound, Mismatch, MissingExtra or UserError for what the user must change."""
+    check_device(device)
     resolved = load_recipe(Path(recipe_path))
     recipe, store = resolved.recipe, Store(root)
     found = store.version(version or recipe.name)
@@ -144,6 +145,16 @@ def make_plan(recipe_path: Path | str, *, root: Path, device: str, version: str 
     backend = choose_backend(resolved)
     check_names(recipe.train)
     return Plan(resolved, store, found, manifest, model, backend, device_of(device), rows)
+
+
+def check_device(device: str) -> None:
+    """Raise UserError for a GPU by its number: transformers trains on the first it sees, whatever it is told."""
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and number not in {"", "0"}:
+        raise UserError(
+            f'--device is "{device}", but training takes the first GPU it sees. To train on that one, put in front: '
+            f"CUDA_VISIBLE_DEVICES={number} and type --device cuda."
+        )
 
 
 def longest_row(train: Train, manifest: Manifest) -> int:

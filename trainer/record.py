@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from plugins import models
 from schemas.errors import Corruption, Mismatch, NotFound
-from schemas.fingerprint import digest
+from schemas.fingerprint import digest, digest_file, fingerprint
 from schemas.manifest import SplitRecord, TokenizerRecord
 from schemas.store import Store, VersionPath
 
@@ -76,8 +77,8 @@ class Outcome(Part):
     val_loss: float | None
     """Of the adapter that was saved."""
     last_val_loss: float | None
-    train_loss: float
-    """Of the last step."""
+    train_loss: float | None
+    """Of the last step; null where it was no number."""
     trained_tokens: int
     seconds: float
 
@@ -110,6 +111,8 @@ class RunRecord(Part):
     status: Literal["started", "finished"] = "started"
     """A run that is not finished and not at work was killed; `train --resume` takes it up."""
     outcome: Outcome | None = None
+    adapter: str | None = None
+    """Digest of the saved adapter's weights and config."""
     openings: tuple[Opening, ...] = ()
 
 
@@ -135,13 +138,26 @@ def write_record(run: Path, record: RunRecord) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`value` as readable JSON, written beside and renamed into place."""
+    """`value` as readable JSON, written beside and renamed into place; a number that is none is null."""
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+        file.write(json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def finite(value: Any) -> Any:
+    """The value with null for NaN and infinity, which JSON has no word for.
+
+    >>> finite({"loss": float("nan"), "steps": [1, float("inf")]})
+    {'loss': None, 'steps': [1, None]}
+    """
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def base_record(name: str, path: Path) -> BaseModelRecord:
@@ -165,6 +181,22 @@ def library_versions(*more: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return dict(sorted(found.items()))
+
+
+def adapter_digest(adapter: Path) -> str:
+    """The identity of a saved adapter: its weights and its config."""
+    files = sorted([*adapter.glob("*.safetensors"), adapter / "adapter_config.json"])
+    return fingerprint([[file.name, digest_file(file)] for file in files if file.is_file()])
+
+
+def check_adapter(record: RunRecord, adapter: Path) -> None:
+    """Raise Mismatch where the adapter is not the one the run saved."""
+    found = adapter_digest(adapter)
+    if record.adapter is not None and found != record.adapter:
+        raise Mismatch(
+            f"{adapter} is not the adapter that {record.run} saved: it has {found}, the record {record.adapter}. What the record "
+            "says of corpus and base model would not hold for it. Put the old one back, or train again: gristmill train RECIPE"
+        )
 
 
 def find_base(record: RunRecord, store: Store) -> Path:
@@ -204,6 +236,7 @@ def find_corpus(record: RunRecord, store: Store) -> VersionPath:
         )
     if manifest.tokenizer.digest != record.base.tokenizer:
         raise Mismatch(
-            f"{record.corpus} was cut with tokenizer {manifest.tokenizer.digest}, {record.run} reads {record.base.tokenizer}."
+            f"{record.corpus} was cut with tokenizer {manifest.tokenizer.digest}, but {record.run} reads {record.base.tokenizer}: its "
+            f"token numbers would mean other words. Put the version back that {record.run} was trained on, or train again."
         )
     return found

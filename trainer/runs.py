@@ -182,11 +182,11 @@ def begin(store: Store, name: str, record: RunRecord, recipe: Path) -> Run:
 
 
 @contextmanager
-def locked(run: Run) -> Iterator[None]:
-    """Hold a run. Raises UserError where another process does."""
+def locked(run: Run, *, wait: bool = False) -> Iterator[None]:
+    """Hold a run. Raises UserError where another process does, unless told to `wait` for it."""
     with (run.path / LOCK).open("w", encoding="utf-8") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             raise UserError(
                 f"{run.spec} is at work in another process. Wait for it, or end that one first."
@@ -221,8 +221,9 @@ def unfinished(store: Store, record: RunRecord) -> Run:
     changed = sorted(key for key in ours if theirs.get(key) != ours[key])
     if changed:
         told = "; ".join(f"{key} was {theirs.get(key)}, is {ours[key]}" for key in changed)
+        back = f"go on with --resume --version {old.corpus}" if "corpus" in changed else "put that back"
         raise UserError(
-            f"{run.spec} cannot go on: {told}. Put that back, or leave out --resume to start a new run."
+            f"{run.spec} cannot go on: {told}. Either {back}, or leave out --resume to start a new run."
         )
     return run
 

@@ -16,7 +16,7 @@ from trainer.journal import Journal
 from trainer.packing import Collator
 from trainer.plan import Plan, make_plan
 from trainer.progress import Progress, say
-from trainer.record import Outcome, RunRecord, write_json, write_record
+from trainer.record import Outcome, RunRecord, adapter_digest, finite, write_json, write_record
 from trainer.runs import Run
 
 if TYPE_CHECKING:
@@ -134,13 +134,20 @@ def _trainer(plan: Plan, run: Run, loaded: Loaded, collator: Collator, watch: Wa
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             """None: TRL's card knows nothing of the corpus, and is written into every checkpoint."""
 
+        def _send_telemetry(self) -> None:
+            """None: TRL would tell the model hub of every run, and training reads and writes no network."""
+
     transformers.logging.set_verbosity_error()  # its notices speak of defaults that are all set here
     settings = sft_arguments(
         plan.train, plan.steps, run.path / runs.CHECKPOINTS, device=plan.device, precision=precision
     )
+    arguments = trl.SFTConfig(**settings | loaded.arguments)
+    # One device: with several GPUs in sight transformers would split each micro-batch over copies of the model, so that a step
+    # took more rows than the recipe's.
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # noqa: SLF001  transformers itself sets it so; there is no public way
     trainer = Counting(
         model=loaded.model,
-        args=trl.SFTConfig(**settings | loaded.arguments),
+        args=arguments,
         data_collator=collator,
         train_dataset=plan.datasets["train"],
         processing_class=loaded.tokenizer,
@@ -191,7 +198,8 @@ def _finish(plan: Plan, run: Run, record: RunRecord, watch: Watch, loaded: Loade
     watch.journal.write()
     draw(watch.journal, run.path / "losses.png", title=f"{run.spec}: {record.base.name} on {record.corpus}",
          best_step=outcome.best_step if outcome.kept == "best" else None, note=outcome.stop_reason)  # fmt: skip
-    write_record(run.path, record.model_copy(update={"status": "finished", "outcome": outcome}))
+    end = {"status": "finished", "outcome": outcome, "adapter": adapter_digest(adapter)}
+    write_record(run.path, record.model_copy(update=end))
     for name in (runs.CHECKPOINTS, runs.BEST):
         shutil.rmtree(run.path / name, ignore_errors=True)
     return run
@@ -214,7 +222,7 @@ def _outcome(plan: Plan, watch: Watch) -> Outcome:
         first_val_loss=vals[0]["loss"] if vals else None,
         val_loss=saved if kept == "best" else last_val,
         last_val_loss=last_val,
-        train_loss=trained[-1]["loss"],
+        train_loss=finite(trained[-1]["loss"]),
         trained_tokens=watch.tokens,
         seconds=watch.journal.seconds,
     )

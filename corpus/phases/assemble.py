@@ -60,29 +60,11 @@ def publish(
         raise EmptyCorpus(
             f"no document is left to publish of {made.gathered.pages.height} pages; most were lost to: {losses(fates)}."
         )
-    assignment = _frame(made.placed.assignment).join(kept, on="doc_id", how="semi", maintain_order="left")
-    counted = assignment.group_by("group_id").agg(n_documents=pl.len().cast(pl.Int64))
-    groups = (
-        _frame(made.placed.groups)
-        .drop("n_documents")
-        .join(counted, on="group_id", how="inner")
-        .sort("group_id")
-    )
-    contents = Contents(
-        pages=made.gathered.pages,
-        fates=fates,
-        scores=made.notes.scores.drop("failed"),
-        duplicates=_frame(made.unique.duplicates).sort("doc_id"),
-        groups=groups,
-        assignment=assignment,
-        tokens=made.chunks.counts.select("doc_id", "n_tokens"),
-        drafts=made.drafts.files,
-        chunks=made.chunks.files,
-    )
+    contents = _contents(made, fates, kept)
     folder = store.work / "publish" / name
     stage(contents, folder)
     certificate = leakage(folder, resolved.recipe.split.leakage_bound)
-    splits = _splits(assignment, made.chunks.counts, resolved)
+    splits = _splits(contents.assignment, made.chunks.counts, resolved)
     number = max(store.numbers(name), default=0) + 1
     licenses = sorted(made.gathered.pages["license"].drop_nulls().unique().to_list())
     (folder / "README.md").write_text(
@@ -111,6 +93,24 @@ def publish(
         },
     )
     return place(manifest, folder, store)
+
+
+def _contents(made: Made, fates: pl.DataFrame, kept: pl.DataFrame) -> Contents:
+    """The tables; groups and assignment without the documents that the tokenizer refused after they were placed."""
+    assignment = _frame(made.placed.assignment).join(kept, on="doc_id", how="semi", maintain_order="left")
+    counted = assignment.group_by("group_id").agg(n_documents=pl.len().cast(pl.Int64))
+    declared = _frame(made.placed.groups).drop("n_documents")
+    return Contents(
+        pages=made.gathered.pages,
+        fates=fates,
+        scores=made.notes.scores.drop("failed"),
+        duplicates=_frame(made.unique.duplicates).sort("doc_id"),
+        groups=declared.join(counted, on="group_id", how="inner").sort("group_id"),
+        assignment=assignment,
+        tokens=made.chunks.counts.select("doc_id", "n_tokens"),
+        drafts=made.drafts.files,
+        chunks=made.chunks.files,
+    )
 
 
 def _fates(made: Made) -> pl.DataFrame:

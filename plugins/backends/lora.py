@@ -18,10 +18,11 @@ def device_of(name: str) -> str:
 
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    kind = name.partition(":")[0]
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(kind, False):
-        have = ", ".join(key for key, is_there in there.items() if is_there)
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    there = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{n}" for n in gpus)]
+    there += ["mps"] if torch.backends.mps.is_available() else []
+    if name not in there:
+        have = ", ".join(there)
         raise UserError(
             f'there is no device "{name}" here; there is: {have}. Type --device auto to take the best of them.'
         )

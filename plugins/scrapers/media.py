@@ -14,6 +14,9 @@ import zstandard
 MAX_PAGE_BYTES = 128 << 20
 """The largest page, unpacked: a shelf of books in one file. Whatever is larger is no page, or a bomb."""
 
+FED_BYTES = 1 << 10
+"""Packed bytes unpacked at once. A block of 4 bytes can stand for 128 KiB (RFC 8878, 3.1.1.2), so a bomb takes 32 MiB at a time."""
+
 UNREADABLE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 """What reading a file may raise, a damaged archive included."""
 
@@ -82,7 +85,7 @@ class _Zstandard(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         while not self._left:
             packed = self._frame.unused_data if self._frame is not None and self._frame.eof else b""
-            packed = packed or self._file.read(1 << 16)
+            packed = packed or self._file.read(FED_BYTES)
             if not packed:
                 if self._frame is not None and not self._frame.eof:
                     raise EOFError("the Zstandard stream ends inside a frame")

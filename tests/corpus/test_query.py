@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import duckdb
@@ -6,7 +7,8 @@ import pytest
 from handmade import SCHEMAS, contents, write_version
 
 from corpus.query import TABLES, ask, connect, query
-from schemas.errors import UserError
+from schemas.errors import Mismatch, UserError
+from schemas.manifest import sha_line
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +26,18 @@ def test_documents_and_chunks_unite_their_splits(version):
     answer = query(version, "select split, count(*) as n from documents group by all order by split")
     assert answer.rows() == [("test", 1), ("train", 2), ("val", 1)]
     assert query(version, "select count(distinct split) from chunks").item() == 3
+
+
+def test_a_version_of_a_newer_layout_is_not_asked(tmp_path):
+    newer = write_version(tmp_path)
+    manifest = newer.path / "manifest.json"
+    tables = json.loads(manifest.read_bytes()) | {"format_version": 99}
+    for file in (newer.path, manifest, newer.path / "manifest.json.sha256"):
+        file.chmod(0o755)
+    manifest.write_text(json.dumps(tables))
+    (newer.path / "manifest.json.sha256").write_text(sha_line(manifest.read_bytes()))
+    with pytest.raises(Mismatch, match="has format 99.*Upgrade gristmill"):
+        query(newer, "select 1")
 
 
 def test_a_sum_of_whole_numbers_is_a_whole_number(version):

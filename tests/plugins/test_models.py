@@ -1,17 +1,24 @@
 """Base models: found by path or name, identified by content, fetched whole or not at all."""
 
+import hashlib
 import json
+import os
+import shutil
+import subprocess
 import sys
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tiny_model import END, TEXTS, make_tiny_model, make_tokenizer
 
 from plugins import models
 from schemas.errors import Corruption, NotFound
+
+REPO = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +58,14 @@ def test_a_tokenizer_alone_cuts_but_does_not_train(tokenizer_folder, tmp_path):
     assert models.resolve(str(tokenizer_folder), tmp_path, tmp_path)
     with pytest.raises(NotFound, match=r"but no \*.safetensors"):
         models.resolve(str(tokenizer_folder), tmp_path, tmp_path, weights=True)
+
+
+def test_weights_without_a_config_are_refused(tokenizer_folder, tmp_path):
+    own = shutil.copytree(tokenizer_folder, tmp_path / "own")
+    (own / "model.safetensors").write_bytes(b"")
+    (own / "config.json").unlink(missing_ok=True)
+    with pytest.raises(NotFound, match=r"holds weights but no config.json"):
+        models.resolve(str(own), tmp_path, tmp_path, weights=True)
 
 
 def test_the_tokenizer_digest_ignores_white_space_and_heeds_content(tokenizer_folder, tmp_path):
@@ -214,6 +229,94 @@ def test_a_failed_fetch_leaves_nothing_behind(shelf, tmp_path):
 def test_a_hub_id_that_cannot_be_reached_says_so(tmp_path):
     with pytest.raises(NotFound, match=r"cannot fetch ORG/NAME: .*HF_HUB_OFFLINE is set"):
         models.pull("ORG/NAME", tmp_path)
+
+
+PULL = """
+import sys
+from pathlib import Path
+from plugins import models
+print(models.pull("ORG/NAME", Path(sys.argv[1])))
+"""
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of a model hub as its client asks for."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+    asked: ClassVar[list[str]] = []
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def _answer(self, *, body: bool) -> None:
+        path = self.path.partition("?")[0]
+        name = path.rpartition(f"/resolve/{REVISION}/")[2]
+        if path.startswith("/api/models/ORG/NAME"):
+            siblings = [{"rfilename": name} for name in self.files]
+            data = json.dumps({"id": "ORG/NAME", "sha": REVISION, "siblings": siblings}).encode()
+            if "/tree/" in path:
+                data = json.dumps([
+                    {"type": "file", "path": n, "size": len(d), "oid": "0"} for n, d in self.files.items()
+                ]).encode()
+            self._send(data, "application/json", body=body)
+        elif name in self.files:
+            self.asked.append(name)
+            self._send(self.files[name], "application/octet-stream", body=body)
+        else:
+            self.send_error(404)
+
+    def _send(self, data: bytes, kind: str, *, body: bool) -> None:
+        self.send_response(200)
+        for key, value in {"Content-Type": kind, "Content-Length": str(len(data)), "X-Repo-Commit": REVISION,
+                           "ETag": f'"{hashlib.sha256(data).hexdigest()}"'}.items():  # fmt: skip
+            self.send_header(key, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(data)
+
+    def log_message(self, *args) -> None:
+        pass
+
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+def test_from_a_hub_come_weights_and_json_but_no_pickle_and_no_code(tmp_path):
+    source = make_tiny_model(tmp_path / "source")
+    Hub.files = {path.name: path.read_bytes() for path in source.iterdir()} | {
+        "pytorch_model.bin": b"pickled",
+        "modeling_own.py": b"raise SystemExit",
+        "model.ckpt": b"pickled",
+    }
+    Hub.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+        environment |= {
+            "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+            "HF_HOME": str(tmp_path / "home"),
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", PULL, tmp_path / "models"],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=REPO,
+            check=False,
+        )
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    path = Path(done.stdout.strip())
+    assert models.model_digest(path) == models.model_digest(source)
+    assert {"pytorch_model.bin", "modeling_own.py", "model.ckpt"}.isdisjoint(Hub.asked)
+    expected = {file.name for file in source.iterdir()} | {models.ORIGIN, models.DIGEST}
+    assert {file.name for file in path.iterdir()} <= expected
+    assert json.loads((path / models.ORIGIN).read_text()) == {"origin": "hub:ORG/NAME", "revision": REVISION}
 
 
 def test_pulling_what_is_neither_known_nor_a_hub_id_is_refused(tmp_path):

@@ -21,13 +21,20 @@ def test_a_name_alone_is_its_newest_version(tmp_path: Path) -> None:
     assert Store(tmp_path).version("tales@9").path == tmp_path / "corpora/tales/v9"
 
 
+def test_zeros_before_a_number_lead_to_the_same_folder(tmp_path: Path) -> None:
+    publish(tmp_path, "tales", 1)
+    (tmp_path / "runs/tales/2").mkdir(parents=True)
+    assert Store(tmp_path).version("tales@v01").path == tmp_path / "corpora/tales/v1"
+    assert Store(tmp_path).run("tales/02") == tmp_path / "runs/tales/2"
+
+
 def test_a_folder_without_a_manifest_is_no_version(tmp_path: Path) -> None:
     publish(tmp_path, "tales", 1)
     (tmp_path / "corpora/tales/v2").mkdir()
     assert Store(tmp_path).numbers("tales") == [1]
 
 
-@pytest.mark.parametrize("spec", ["tale", "tales@7", "tales@x", "../tales", ""])
+@pytest.mark.parametrize("spec", ["tale", "tales@7", "tales@x", "tales@²", "../tales", ""])
 def test_what_is_not_there_is_told_with_what_is(tmp_path: Path, spec: str) -> None:
     publish(tmp_path, "tales", 1)
     with pytest.raises(NotFound, match="tales"):

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 
 # Two threads spin against each other on a busy machine: a tiny model trains fifteen times slower then.
 os.environ["OMP_NUM_THREADS"] = "1"
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tiny_model import END, TEXTS, make_tiny_model
 
 from plugins import models

@@ -71,6 +71,42 @@ def test_unsloth_and_peft_give_the_same_losses(made):
     assert not list(root.glob("*unsloth*")), "unsloth wrote its compiled cache into the working directory"
 
 
+NETWORK = """
+import json, sys
+asked = []
+def watch(event, args):
+    if event in {"socket.getaddrinfo", "socket.gethostbyname"} or (event == "socket.connect" and isinstance(args[1], tuple)):
+        asked.append(f"{event} {args}")
+sys.addaudithook(watch)
+import trainer
+run = trainer.train(sys.argv[1], root=sys.argv[2], quiet=True)
+run.evaluate()
+run.chat("Who", max_new_tokens=3)
+print(json.dumps(asked))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["peft", pytest.param("unsloth", marks=needs_unsloth)])
+def test_training_evaluating_and_asking_touch_no_network(made, backend):
+    """Without the variables by which the other tests turn the model hub's client off."""
+    root, recipe = made("max_steps = 2\neval_every = 1")
+    recipe.write_text(recipe.read_text().replace('backend = "peft"', f'backend = "{backend}"'))
+    off = ("HF_", "DO_NOT_TRACK", "UNSLOTH_")
+    path = os.pathsep.join([str(REPO), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-c", NETWORK, recipe, root],
+        cwd=root,
+        env={name: value for name, value in os.environ.items() if not name.startswith(off)}
+        | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == []
+
+
 @pytest.mark.slow
 @needs_unsloth
 def test_packed_and_unpacked_loss_agree_on_unsloth(made):

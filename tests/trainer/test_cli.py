@@ -65,6 +65,22 @@ def test_a_dry_run_prints_the_preflight(made):
     assert not (root / "runs").exists()
 
 
+def test_numbers_that_are_none_are_null_in_json(made):
+    root, recipe = made("max_steps = 5\nearly_stopping = false\neval_every = 5\nlearning_rate = 1e30")
+    trained = last(call("train", recipe, "--root", root, "--json"))
+    assert trained["train_loss"] is None
+    assert "became nan" in trained["stop_reason"]
+    tuned = last(call("eval", "tale", "--root", root, "--json"))["tuned"]
+    assert (tuned["loss"], tuned["perplexity"]) == (None, None)
+    assert "NaN" not in (root / "runs/tale/1/gristmill.json").read_text()
+
+
+def test_a_gpu_by_its_number_says_how_to_train_on_it(made):
+    root, recipe = made()
+    with pytest.raises(UserError, match="CUDA_VISIBLE_DEVICES=1 and type --device cuda"):
+        call("train", recipe, "--root", root, "--device", "cuda:1")
+
+
 def test_no_runs_is_said_with_the_line_that_makes_one(tmp_path):
     result = call("runs", "--root", tmp_path, "--json")
     assert last(result) == []

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.errors import Mismatch, UserError
+from schemas.errors import Corruption, Mismatch, UserError
 from trainer import sft
 from trainer.data import MASKED
 
@@ -53,6 +53,21 @@ def test_a_row_of_one_token_is_left_out_and_counted(made):
     root, recipe = made(edit=edit)
     report = sft.train(recipe, root=root, dry_run=True).splits["train"]
     assert (report.rows, report.too_short) == (23, 1)
+
+
+def test_a_damaged_or_missing_file_of_chunks_is_corruption_and_not_a_smaller_training_set(made):
+    root, recipe = made()
+    (file,) = (root / "corpora/tale/v1/chunks").glob("train-*")
+    data = bytearray(file.read_bytes())
+    data[len(data) // 3] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(Corruption, match="split train, cannot be read.*gristmill verify tale@1"):
+        sft.train(recipe, root=root, dry_run=True)
+    file.unlink()
+    with pytest.raises(
+        Corruption, match="holds 0 rows of split train, but 24 were published.*gristmill verify tale@1"
+    ):
+        sft.train(recipe, root=root, dry_run=True)
 
 
 def test_an_empty_val_split_says_what_to_set(made):

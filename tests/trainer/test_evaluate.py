@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,6 +13,7 @@ from schemas.manifest import sha_line
 from schemas.recipe import Train
 from trainer import packing
 from trainer.data import read_rows
+from trainer.evaluate import _open as open_split
 from trainer.measure import measure
 
 
@@ -46,6 +48,19 @@ def test_a_look_broken_off_was_a_look(run, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run.evaluate()
     assert [opening.tuned_loss for opening in run.record.openings] == [None]
+
+
+def test_what_fails_before_the_split_is_read_was_no_look(run):
+    with pytest.raises(UserError, match='no device "tpu" here'):
+        run.evaluate(device="tpu")
+    assert run.record.openings == ()
+
+
+def test_openings_at_once_are_all_counted(run):
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(lambda _: open_split(run), range(8)))
+    assert sorted(numbers) == list(range(1, 9))
+    assert len(run.record.openings) == 8
 
 
 def test_training_does_not_read_the_test_split(made):
@@ -92,6 +107,35 @@ def test_another_base_model_is_refused_naming_what_differs(made, tiny_model, tmp
     for use in (run.evaluate, lambda: run.chat("The innkeeper")):
         with pytest.raises(Mismatch, match=f"with {what} .* the adapter would answer nonsense"):
             use()
+
+
+def test_the_adapter_of_another_run_is_refused(made):
+    root, recipe = made("max_steps = 1")
+    first = trainer.train(recipe, root=root)
+    recipe.write_text(recipe.read_text().replace("max_steps = 1", "max_steps = 2"))
+    second = trainer.train(recipe, root=root)
+    shutil.copytree(second.adapter, first.adapter, dirs_exist_ok=True)
+    for use in (first.evaluate, lambda: first.chat("The innkeeper")):
+        with pytest.raises(Mismatch, match="is not the adapter that tale/1 saved"):
+            use()
+    assert first.record.openings == ()
+    assert second.chat("The innkeeper", max_new_tokens=1) is not None
+
+
+def test_what_a_newer_gristmill_wrote_is_refused(run):
+    path = run.root / "corpora/tale/v1"
+    tables = json.loads((path / "manifest.json").read_bytes()) | {"format_version": 99, "unheard_of": 1}
+    (path / "manifest.json").write_text(json.dumps(tables))
+    (path / "manifest.json.sha256").write_text(sha_line((path / "manifest.json").read_bytes()))
+    for use in (run.evaluate, lambda: run.chat("The innkeeper")):
+        with pytest.raises(
+            Mismatch, match=r"v1 has format 99; this gristmill reads up to 1. Upgrade gristmill"
+        ):
+            use()
+    record = json.loads((run.path / "gristmill.json").read_bytes()) | {"format_version": 99, "unheard_of": 1}
+    (run.path / "gristmill.json").write_text(json.dumps(record))
+    with pytest.raises(Mismatch, match=r"gristmill.json has format 99.*Upgrade gristmill"):
+        run.evaluate()
 
 
 def test_an_empty_test_split_says_what_to_set_and_counts_nothing(made):

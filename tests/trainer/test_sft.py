@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import trainer
 from plugins import models
 from plugins.backends.peft import Peft
 from schemas.errors import MissingExtra, NotFound, RecipeError, UserError
+from schemas.manifest import sha_line
 from schemas.recipe import Train
 from trainer import packing, runs, sft
 from trainer.data import read_rows
@@ -251,6 +253,19 @@ def test_resuming_with_another_train_section_is_refused(made, monkeypatch):
     recipe.write_text(recipe.read_text().replace("learning_rate = 1e-2", "learning_rate = 1e-3"))
     with pytest.raises(UserError, match=r"tale/1 cannot go on: train.learning_rate was 0.01, is 0.001"):
         trainer.train(recipe, root=root, resume=True)
+
+
+def test_resuming_beside_a_newer_version_says_how_to_name_the_old_one(made, monkeypatch):
+    root, recipe = interrupted(made, monkeypatch)
+    newer = shutil.copytree(root / "corpora/tale/v1", root / "corpora/tale/v2")
+    tables = json.loads((newer / "manifest.json").read_bytes()) | {"version": 2, "fingerprint": "f2"}
+    (newer / "manifest.json").write_text(json.dumps(tables))
+    (newer / "manifest.json.sha256").write_text(sha_line((newer / "manifest.json").read_bytes()))
+    with pytest.raises(
+        UserError, match=r"corpus was tale@1, is tale@2.* go on with --resume --version tale@1"
+    ):
+        trainer.train(recipe, root=root, resume=True)
+    assert trainer.train(recipe, root=root, resume=True, version="tale@1").record.status == "finished"
 
 
 def test_resuming_a_finished_run_is_refused(made):

@@ -1,12 +1,9 @@
 """The portable backend: a start that depends on the seed alone, layers by name, weights as asked."""
 
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tiny_model import make_tiny_model
 
 from plugins.backends.lora import device_of, precision_of
@@ -77,6 +74,14 @@ def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(UserError, match=r'no device "tpu" here; there is: cpu'):
         device_of("tpu")
     assert precision_of(Train(), "cpu") == "float32"
+
+
+def test_a_gpu_beyond_the_last_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_of("cuda:1") == "cuda:1"
+    with pytest.raises(UserError, match=r'no device "cuda:2" here; there is: cpu, cuda, cuda:0, cuda:1'):
+        device_of("cuda:2")
 
 
 def test_a_saved_adapter_is_what_is_loaded(model, tmp_path):

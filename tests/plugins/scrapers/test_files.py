@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import tracemalloc
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -306,6 +307,19 @@ def test_where_the_files_lie_is_no_part_of_the_identity():
 def test_folding_without_a_group_is_refused():
     with pytest.raises(ValidationError, match="needs `group`"):
         Files(path="*", fold=True)
+
+
+def test_a_zstandard_bomb_is_never_whole_in_memory(tmp_path):
+    packed = zstandard.ZstdCompressor().compressobj()
+    with (tmp_path / "x.zst").open("wb") as file:
+        for _ in range(16):
+            file.write(packed.compress(bytes(16 << 20)))
+        file.write(packed.flush())
+    tracemalloc.start()
+    with media.open_bytes(str(tmp_path / "x.zst"), "zst") as file:
+        assert file.read(1000) == bytes(1000)
+    assert tracemalloc.get_traced_memory()[1] < 128 << 20
+    tracemalloc.stop()
 
 
 def test_a_compressed_zstandard_stream_of_many_frames_is_read_whole(tmp_path):
