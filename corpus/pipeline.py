@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -26,6 +26,7 @@ from corpus.phases.extract import Extractions, extract
 from corpus.phases.fates import losses
 from corpus.phases.gather import Gathered, gather
 from corpus.phases.judge import judge
+from corpus.phases.rows import frame_of
 from corpus.phases.split import split
 from corpus.phases.tokenize_shards import tokenize_all, tokenizer_record
 from plugins.models import resolve
@@ -91,9 +92,11 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
         with engine.progress.phase("dedup"):
             unique = dedup(_candidates(passed, notes), resolved.recipe.dedup, _reader(passed))
         with engine.progress.phase("split"):
-            kept = passed.join(_frame(unique.duplicates), on="doc_id", how="anti")
+            kept = passed.join(frame_of(unique.duplicates), on="doc_id", how="anti")
             placed = split(_splittable(passed, notes), kept["doc_id"], unique.edges, resolved.recipe.split)
-        chunks = tokenize_all(passed, _frame(placed.assignment)["doc_id"], tokenizer, model, resolved, engine)
+        chunks = tokenize_all(
+            passed, frame_of(placed.assignment)["doc_id"], tokenizer, model, resolved, engine
+        )
         with engine.progress.phase("publish"):
             made = Made(gathered, texts, drafts, notes, verdicts, unique, placed, chunks)
             version = publish(made, resolved, fingerprint, tokenizer, store)
@@ -142,10 +145,6 @@ def _reader(passed: pl.DataFrame) -> Any:
             yield read_table(str(file), ["doc_id", "text"]).take(rows["row"].to_arrow())
 
     return read
-
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    return cast(pl.DataFrame, pl.from_arrow(table))
 
 
 def _find(store: Store, name: str, fingerprint: str) -> VersionPath | None:

@@ -18,7 +18,7 @@ from corpus.engine.kernel_cache import use_kernel_cache
 from corpus.engine.parquet import read_rows, read_table
 from corpus.engine.tasks import MAIN, Spec, Task
 from corpus.phases.clean import Drafts
-from corpus.phases.rows import told
+from corpus.phases.rows import frame_of, told
 from plugins.contracts import Filter, Threshold
 from plugins.registry import PluginSpec, ResolvedRecipe
 from schemas.fingerprint import fingerprint, identify
@@ -51,7 +51,10 @@ class Annotated:
 
 def annotate(drafts: Drafts, resolved: ResolvedRecipe, engine: Engine) -> Annotated:
     """Score and sign every draft that cleaning did not refuse."""
-    light = pl.concat([_located(_frame(DRAFTS.empty_table().select(LIGHT)), ""), *map(_light, drafts.files)])
+    light = pl.concat([
+        _located(frame_of(DRAFTS.empty_table().select(LIGHT)), ""),
+        *map(_light, drafts.files),
+    ])
     scoring = distinct(resolved.filters)
     score_spec = Spec(
         "scores", {"filters": [spec.identity(without=Threshold) for spec in scoring]}, CODE, LIBRARIES
@@ -101,7 +104,7 @@ def signing(fuzzy: Fuzzy | None) -> dict[str, int | None]:
 
 
 def _light(path: str) -> pl.DataFrame:
-    return _located(_frame(read_table(path, LIGHT)), path)
+    return _located(frame_of(read_table(path, LIGHT)), path)
 
 
 def _located(drafts: pl.DataFrame, path: str) -> pl.DataFrame:
@@ -110,12 +113,8 @@ def _located(drafts: pl.DataFrame, path: str) -> pl.DataFrame:
     )
 
 
-def _frame(table: pa.Table) -> pl.DataFrame:
-    return cast(pl.DataFrame, pl.from_arrow(table))
-
-
 def _read_all(paths: Sequence[str]) -> pl.DataFrame:
-    frames = [_frame(read_table(path)) for path in paths]
+    frames = [frame_of(read_table(path)) for path in paths]
     return (
         pl.concat(frames, how="vertical_relaxed")
         if frames
@@ -125,7 +124,7 @@ def _read_all(paths: Sequence[str]) -> pl.DataFrame:
 
 def score(drafts: list[tuple[str, list[int]]], filters: list[dict[str, Any]]) -> dict[str, pa.Table]:
     """The task: one row a document, the columns of every filter."""
-    rows = _frame(read_rows(drafts, ["doc_id", "text"]))
+    rows = frame_of(read_rows(drafts, ["doc_id", "text"]))
     failed = pl.Series(FAILED, [None] * rows.height, dtype=pl.String)
     columns = [rows["doc_id"]]
     for values in filters:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import polars as pl
-import pyarrow as pa
 
 from corpus.engine.parquet import read_table
 from corpus.engine.tasks import beside
@@ -19,6 +17,7 @@ from corpus.phases.extract import Extractions
 from corpus.phases.fates import Outcomes, ledger, losses
 from corpus.phases.gather import Gathered
 from corpus.phases.publish import Contents, file_records, leakage, place, stage
+from corpus.phases.rows import frame_of
 from corpus.phases.split import Placed
 from corpus.phases.tokenize_shards import Chunked
 from plugins.registry import ResolvedRecipe
@@ -42,7 +41,7 @@ class Made:
 
     @property
     def merged(self) -> pl.DataFrame:
-        return pl.concat([_frame(read_table(beside(path, "merged"))) for path in self.drafts.files])
+        return pl.concat([frame_of(read_table(beside(path, "merged"))) for path in self.drafts.files])
 
 
 def publish(
@@ -97,14 +96,14 @@ def publish(
 
 def _contents(made: Made, fates: pl.DataFrame, kept: pl.DataFrame) -> Contents:
     """The tables; groups and assignment without the documents that the tokenizer refused after they were placed."""
-    assignment = _frame(made.placed.assignment).join(kept, on="doc_id", how="semi", maintain_order="left")
+    assignment = frame_of(made.placed.assignment).join(kept, on="doc_id", how="semi", maintain_order="left")
     counted = assignment.group_by("group_id").agg(n_documents=pl.len().cast(pl.Int64))
-    declared = _frame(made.placed.groups).drop("n_documents")
+    declared = frame_of(made.placed.groups).drop("n_documents")
     return Contents(
         pages=made.gathered.pages,
         fates=fates,
         scores=made.notes.scores.drop("failed"),
-        duplicates=_frame(made.unique.duplicates).sort("doc_id"),
+        duplicates=frame_of(made.unique.duplicates).sort("doc_id"),
         groups=declared.join(counted, on="group_id", how="inner").sort("group_id"),
         assignment=assignment,
         tokens=made.chunks.counts.select("doc_id", "n_tokens"),
@@ -121,8 +120,8 @@ def _fates(made: Made) -> pl.DataFrame:
             merged=made.merged,
             drafts=made.notes.drafts,
             verdicts=made.verdicts,
-            duplicates=_frame(made.unique.duplicates),
-            purged=_frame(made.placed.purged),
+            duplicates=frame_of(made.unique.duplicates),
+            purged=frame_of(made.placed.purged),
             refusals=made.chunks.refusals,
         )
     )
@@ -175,7 +174,3 @@ def _phases(made: Made, fates: pl.DataFrame) -> tuple[PhaseRecord, ...]:
         PhaseRecord(name=name, spec=spec, counts={"in": before, "out": after})
         for name, spec, before, after in rows
     )
-
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    return cast(pl.DataFrame, pl.from_arrow(table))

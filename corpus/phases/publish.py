@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import polars as pl
 import pyarrow as pa
@@ -22,6 +21,7 @@ from corpus.engine.boundaries import Cutter
 from corpus.engine.parquet import read_each, read_table, sync, write_table
 from corpus.engine.tasks import beside
 from corpus.phases.leakage import certificate
+from corpus.phases.rows import frame_of
 from schemas.errors import StorageError
 from schemas.fingerprint import sha256_file
 from schemas.manifest import (
@@ -141,16 +141,12 @@ def _drafts(contents: Contents) -> Iterator[tuple[str, pl.DataFrame]]:
 
     Joined once for all: a join with a million rows takes a tenth of a second, and there are thousands of files.
     """
-    files = [_frame(read_table(path, ["doc_id"])) for path in contents.drafts]
+    files = [frame_of(read_table(path, ["doc_id"])) for path in contents.drafts]
     joined = pl.concat(files).join(_annotations(contents), on="doc_id", how="left", maintain_order="left")
     start = 0
     for path, frame in zip(contents.drafts, files, strict=True):
         yield path, joined.slice(start, frame.height)
         start += frame.height
-
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    return cast(pl.DataFrame, pl.from_arrow(table))
 
 
 def _documents(drafts: Sequence[tuple[str, pl.DataFrame]], folder: Path) -> None:
@@ -208,7 +204,7 @@ def _chunks(contents: Contents, drafts: Sequence[tuple[str, pl.DataFrame]], fold
         if path not in contents.chunks:
             continue
         table = read_table(contents.chunks[path])
-        ids = _frame(table.select(["doc_id"]))
+        ids = frame_of(table.select(["doc_id"]))
         placed = ids.join(joined, on="doc_id", how="left", maintain_order="left").to_arrow()
         for name in ("group_id", "split"):
             table = table.append_column(CHUNKS.field(name), placed[name].cast(pa.string()))

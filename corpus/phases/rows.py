@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import polars as pl
 import pyarrow as pa
 
 Row = dict[str, Any]
@@ -40,3 +41,8 @@ def told(error: BaseException) -> str:
     """An exception as one line that a table can hold, such as "ValueError: no title"."""
     line = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
     return line.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def frame_of(table: pa.Table) -> pl.DataFrame:
+    """An Arrow table as a polars frame."""
+    return cast(pl.DataFrame, pl.from_arrow(table))

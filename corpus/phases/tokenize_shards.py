@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from corpus.engine.executor import Engine
 from corpus.engine.parquet import read_rows, read_table
 from corpus.engine.tasks import MAIN, Spec, Task, beside
+from corpus.phases.rows import frame_of
 from corpus.phases.tokenize import REFUSALS, tokenize
 from plugins.contracts import Format
 from plugins.models import eos_token_id, tokenizer_digest, tokenizer_path
@@ -87,8 +88,8 @@ def tokenize_all(
         tasks.append(Task("corpus.phases.tokenize_shards:tokenize_shard", inputs, str(output), rows.height))
         files[str(file)] = str(output)
     engine.run("tokenize", tasks, "documents")
-    counts = [_frame(read_table(path, ["doc_id", "n_tokens"])) for path in files.values()]
-    refusals = [_frame(read_table(beside(path, "refusals"))) for path in files.values()]
+    counts = [frame_of(read_table(path, ["doc_id", "n_tokens"])) for path in files.values()]
+    refusals = [frame_of(read_table(beside(path, "refusals"))) for path in files.values()]
     empty = pl.DataFrame(schema={"doc_id": pl.String, "n_tokens": pl.Int32})
     totals = (
         pl
@@ -96,11 +97,7 @@ def tokenize_all(
         .group_by("doc_id")
         .agg(pl.col("n_tokens").cast(pl.Int64).sum(), n_chunks=pl.len().cast(pl.Int64))
     )
-    return Chunked(files, totals, pl.concat([_frame(REFUSALS.empty_table()), *refusals]), spec.hash)
-
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    return cast(pl.DataFrame, pl.from_arrow(table))
+    return Chunked(files, totals, pl.concat([frame_of(REFUSALS.empty_table()), *refusals]), spec.hash)
 
 
 def tokenize_shard(
