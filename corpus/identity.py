@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from plugins.contracts import Locates
 from plugins.registry import ResolvedRecipe, library_version, module_digest
@@ -57,11 +58,14 @@ def disturbed_fingerprint(fingerprint: str, page_ids: list[str]) -> str:
 
 
 def version_fingerprint(
-    resolved: ResolvedRecipe, sources: tuple[SourceRecord, ...], tokenizer: TokenizerRecord
+    resolved: ResolvedRecipe,
+    sources: tuple[SourceRecord, ...],
+    tokenizer: TokenizerRecord,
+    against: Sequence[str] = (),
 ) -> str:
     """H(recipe without [train], sources as content, plugins, phases and kernels as code, tokenizer, libraries).
 
-    Where things lie is no part of it: not the `path` of a source, nor the name of the model the tokenizer came with.
+    `against` are the digests of the corpora that [dedup] compares with. Where things lie is no part of it: not the `path` of a source, nor the name of the model the tokenizer came with.
     """
     recipe = resolved.recipe
     return canonical_hash({
@@ -73,7 +77,7 @@ def version_fingerprint(
         "extract": [recipe.extract.cpu_seconds, recipe.extract.memory_mib, resolved.extractor.identity()],
         "clean": [spec.identity() for spec in resolved.cleaners],
         "filter": [spec.identity() for spec in resolved.filters],
-        "dedup": recipe.dedup.model_dump(mode="json"),
+        "dedup": [recipe.dedup.model_dump(mode="json"), *against],
         "split": recipe.split.model_dump(mode="json"),
         "tokens": [
             tokenizer.digest,

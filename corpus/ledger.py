@@ -75,7 +75,13 @@ LAWS = (
     Law(
         "a survivor was itself kept by dedup, whatever came later",
         """SELECT u.survivor_id FROM duplicates u
-           ANTI JOIN (SELECT doc_id FROM fates WHERE stage IN ('kept', 'split', 'format', 'tokenize')) f ON u.survivor_id = f.doc_id""",
+           ANTI JOIN (SELECT doc_id FROM fates WHERE stage IN ('kept', 'split', 'format', 'tokenize')) f ON u.survivor_id = f.doc_id
+           WHERE u.against IS NULL""",
+    ),
+    Law(
+        "signatures stand once for a document",
+        """SELECT doc_id FROM signatures GROUP BY ALL HAVING count(*) > 1
+           UNION ALL (SELECT doc_id FROM signatures ANTI JOIN fates USING (doc_id))""",
     ),
     # Law 6: no leak across splits.
     Law("a group stands once in groups", "SELECT group_id FROM groups GROUP BY ALL HAVING count(*) > 1"),

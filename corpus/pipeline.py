@@ -18,6 +18,7 @@ from corpus.engine.kernel_cache import keep_kernels_in, use_kernel_cache
 from corpus.engine.parquet import read_table
 from corpus.engine.progress import Progress
 from corpus.identity import disturbed_fingerprint, version_fingerprint
+from corpus.phases.against import others, reading, resolve_against
 from corpus.phases.annotate import Annotated, annotate
 from corpus.phases.assemble import Made, publish
 from corpus.phases.clean import clean
@@ -33,6 +34,7 @@ from plugins.models import resolve
 from plugins.registry import load_recipe
 from schemas.errors import Corruption, EmptyCorpus, Mismatch, StorageError, UserError
 from schemas.manifest import Manifest
+from schemas.recipe import Dedup
 from schemas.runtime import Runtime
 from schemas.store import Store, VersionPath
 
@@ -73,9 +75,11 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
     store = Store(runtime.root.absolute())
     model = resolve(resolved.recipe.tokens.model, store.models, resolved.base)
     tokenizer = tokenizer_record(model, resolved)
+    against = resolve_against(resolved, store)
     with _engine(resolved.recipe.name, store, runtime) as engine:
         gathered = gather(resolved, engine)
-        fingerprint = version_fingerprint(resolved, gathered.sources, tokenizer)
+        compared = [entry.digest for entry in against]
+        fingerprint = version_fingerprint(resolved, gathered.sources, tokenizer, compared)
         if published := _find(store, resolved.recipe.name, fingerprint):
             return Build(
                 published, published.manifest(), engine.progress.seconds, engine.performed, new=False
@@ -83,14 +87,17 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
         texts = extract(gathered.pages, resolved, engine)
         fingerprint = disturbed_fingerprint(fingerprint, texts.disturbed)
         drafts = clean(gathered.pages, texts, resolved, engine)
-        notes = annotate(drafts, resolved, engine)
+        notes = annotate(drafts, resolved, engine, store.versions(resolved.recipe.name))
+        foreign = others(against, resolved, engine)
         with engine.progress.phase("judge"):
             verdicts = judge(notes.scores, resolved.filters)
             passed = _passed(notes, verdicts)
             if passed.height == 0:
                 raise EmptyCorpus(_nothing(gathered, texts, notes, verdicts))
         with engine.progress.phase("dedup"):
-            unique = dedup(_candidates(passed, notes), resolved.recipe.dedup, _reader(passed))
+            _tell(resolved.recipe.dedup, engine)
+            read_texts = reading(_reader(passed), against)
+            unique = dedup(_candidates(passed, notes), resolved.recipe.dedup, read_texts, foreign)
         with engine.progress.phase("split"):
             kept = passed.join(frame_of(unique.duplicates), on="doc_id", how="anti")
             placed = split(_splittable(passed, notes), kept["doc_id"], unique.edges, resolved.recipe.split)
@@ -101,6 +108,14 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
             made = Made(gathered, texts, drafts, notes, verdicts, unique, placed, chunks)
             version = publish(made, resolved, fingerprint, tokenizer, store)
         return Build(version, version.manifest(), engine.progress.seconds, engine.performed, new=True)
+
+
+def _tell(options: Dedup, engine: Engine) -> None:
+    """Say what share of the pairs of each similarity will be compared: the S-curve of the bands in use."""
+    if options.fuzzy is not None:
+        bands, rows = options.fuzzy.shape
+        curve = "  ".join(f"{found:.3f} at {near:.2f}" for near, found in options.fuzzy.curve.items())
+        engine.progress.say(f"dedup: {bands} bands of {rows}; share of pairs compared: {curve}")
 
 
 def _passed(notes: Annotated, verdicts: pl.DataFrame) -> pl.DataFrame:

@@ -18,14 +18,18 @@ from typing import cast
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from corpus.answers import PLAN
 from schemas.errors import UserError, nearest
 from schemas.runtime import available_cores
 from schemas.store import VersionPath
-from schemas.tables import PUBLISHED
+from schemas.tables import PUBLISHED, SINCE
 
-TABLES = ("pages", "documents", "rejects", "fates", "scores", "duplicates", "groups", "edits", "chunks")
+TABLES = (
+    *("pages", "documents", "rejects", "fates", "scores"),
+    *("duplicates", "signatures", "groups", "edits", "chunks"),
+)
 """Every table of a version (DESIGN section 4)."""
 
 WITHOUT_FILES = {**PUBLISHED, "scores": pa.schema([pa.field("doc_id", pa.string(), nullable=False)])}
@@ -130,11 +134,19 @@ def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.S
 def _define(connection: duckdb.DuckDBPyConnection, target: str, table: str, files: Sequence[str]) -> None:
     if files:
         source = f"read_parquet({_texts(files)}, hive_partitioning = false)"
-        connection.execute(f"CREATE VIEW {target} AS SELECT * FROM {source}")
+        later = "".join(f", NULL::VARCHAR AS {_name(column)}" for column in _later(table, files[0]))
+        connection.execute(f"CREATE VIEW {target} AS SELECT *{later} FROM {source}")
         return
     connection.register("nothing", WITHOUT_FILES[table].empty_table())
     connection.execute(f"CREATE TABLE {target} AS SELECT * FROM nothing")
     connection.unregister("nothing")
+
+
+def _later(table: str, file: str) -> list[str]:
+    """Columns of the table that a version written by an older gristmill does not have."""
+    columns = SINCE.get(table, {})
+    present = set(pq.read_schema(file).names) if columns else set()
+    return [column for column in columns if column not in present]
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from schemas.errors import GristmillError
 from schemas.fingerprint import sha256_file
 from schemas.manifest import MANIFEST, MANIFEST_SHA, FileRecord, Manifest, sha_line
 from schemas.store import SPLITS, Store, VersionPath
-from schemas.tables import PUBLISHED
+from schemas.tables import PUBLISHED, SINCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def verify(version: VersionPath) -> list[str]:
         return [str(error)]
     problems = [*_manifest_problems(version, manifest), *_listing_problems(version.path, manifest)]
     for record in manifest.files:
-        problems += _file_problems(version.path, record)
+        problems += _file_problems(version.path, record, manifest.format_version)
     return problems or _table_problems(version, manifest)
 
 
@@ -89,7 +89,7 @@ def _listing_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
             yield f"{name} was not published with this version"
 
 
-def _file_problems(folder: Path, record: FileRecord) -> Iterator[str]:
+def _file_problems(folder: Path, record: FileRecord, written: int) -> Iterator[str]:
     path = folder / record.path
     try:
         if not path.is_file():
@@ -99,18 +99,18 @@ def _file_problems(folder: Path, record: FileRecord) -> Iterator[str]:
         elif sha256_file(path) != record.sha256:
             yield f"{record.path} does not have the SHA-256 that was published"
         elif path.suffix == ".parquet":
-            yield from _parquet_problems(path, record)
+            yield from _parquet_problems(path, record, written)
     except OSError as error:
         yield f"{record.path} cannot be read: {error.strerror or error}"
 
 
-def _parquet_problems(path: Path, record: FileRecord) -> Iterator[str]:
+def _parquet_problems(path: Path, record: FileRecord, written: int) -> Iterator[str]:
     """Whether the file says what a reader will take from it: it may have been wrong when it was hashed."""
     table = path.parent.name
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             schema = file.schema_arrow.remove_metadata()
-            if table in PUBLISHED and not schema.equals(PUBLISHED[table].remove_metadata()):
+            if table in PUBLISHED and not schema.equals(_schema(table, written)):
                 yield f"{record.path} does not have the columns of `{table}`"
             rows, splits = 0, set[str]()
             for batch in file.iter_batches():
@@ -125,6 +125,12 @@ def _parquet_problems(path: Path, record: FileRecord) -> Iterator[str]:
         yield f"{record.path} has {rows:,} rows; the manifest says {record.rows}"
     if strangers := splits - {path.name.rpartition("-")[0]}:
         yield f"{record.path} holds rows of split {', '.join(map(str, sorted(map(str, strangers))))}"
+
+
+def _schema(table: str, written: int) -> pa.Schema:
+    """The columns of a table in the layout of a format."""
+    later = {column for column, since in SINCE.get(table, {}).items() if since > written}
+    return pa.schema([field for field in PUBLISHED[table] if field.name not in later])
 
 
 def _table_problems(version: VersionPath, manifest: Manifest) -> list[str]:

@@ -28,6 +28,13 @@ class Locates:
     """Marks an option that says where, not what, as in `path: Annotated[str, Locates()]`; it is no part of identity."""
 
 
+class Beside(Locates):
+    """Marks an option that names files, one or a list of them, relative to the recipe, as in `words: Annotated[str | None, Beside()]`.
+
+    The registry checks that they exist and hands the plugin absolute paths; their content is part of identity, where they lie is not.
+    """
+
+
 class Threshold:
     """Marks a filter's option that only decides; moving it recomputes no score."""
 
@@ -43,16 +50,22 @@ class Plugin(BaseModel):
     """Distributions whose version can change the result."""
     kernels: ClassVar[tuple[str, ...]] = ()
     """Modules whose source can change the result, such as "plugins.kernels.words"."""
+    argument: ClassVar[str | None] = None
+    """The option that `use` itself may give behind a colon, as in `use = "datatrove:C4BadWordsFilter"`."""
+
+    @classmethod
+    def marked(cls, *markers: type[Locates | Threshold]) -> set[str]:
+        """The options that carry one of these markers, or one derived from it."""
+        return {
+            key
+            for key, info in cls.model_fields.items()
+            if any(issubclass(m if isinstance(m, type) else type(m), markers) for m in info.metadata)
+        }
 
     def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
         """The options that make this plugin what it is, defaults included, as JSON values."""
-        hidden = {Locates, without}
-        marked = {
-            key
-            for key, info in type(self).model_fields.items()
-            if any((isinstance(m, type) and m in hidden) or type(m) in hidden for m in info.metadata)
-        }
-        return self.model_dump(mode="json", exclude=marked)
+        hidden = self.marked(Locates, *([without] if without else []))
+        return self.model_dump(mode="json", exclude=hidden)
 
 
 # ------------------------------------------------------------------------------------------------ scrapers
@@ -184,16 +197,30 @@ class Rule:
 class Filter(Plugin):
     """Scores every document; its rules decide, later and alone. Mark options only the rules read with `Threshold`."""
 
-    scores: ClassVar[tuple[str, ...]]
+    scores: ClassVar[tuple[str, ...]] = ()
     """Names of the columns `score` returns: unique among all filters, since they stand side by side in `scores`."""
+    reads: ClassVar[tuple[str, ...]] = ()
+    """Further columns of a document that it scores by: any of READABLE. Then override `score_documents`."""
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns of this very filter: `scores`, unless their names follow from its options."""
+        return self.scores
 
     @abstractmethod
     def score(self, texts: pl.Series) -> pl.DataFrame:
         """Scores for a column of texts, row for row: each row's depend on that row alone."""
 
+    def score_documents(self, documents: pl.DataFrame) -> pl.DataFrame:
+        """As `score`, for a frame of `text` and the columns of `reads`."""
+        return self.score(documents["text"])
+
     @abstractmethod
     def rules(self) -> Sequence[Rule]:
         """What is dropped, in the order in which reasons are given."""
+
+
+READABLE = ("doc_id", "url", "source", "locator", "title", "author", "published", "license")
+"""What `Filter.reads` may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +298,9 @@ KINDS: dict[str, type[Plugin]] = {
 
 __all__ = [
     "KINDS",
+    "READABLE",
     "Backend",
+    "Beside",
     "Cleaner",
     "Edit",
     "Extracted",

@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
-from plugins.contracts import KINDS, Locates, Plugin, Threshold
+from plugins.contracts import KINDS, READABLE, Beside, Filter, Locates, Plugin, Threshold
 from plugins.local_files import local_classes
 from schemas.errors import Fault, RecipeError, UserError, nearest
-from schemas.fingerprint import digest, fingerprint
+from schemas.fingerprint import digest, digest_file, fingerprint
 from schemas.recipe import Extract, Recipe, Source, Step, faults_of, parse, read_toml
 
 AUTO = "auto"
@@ -69,6 +69,10 @@ class PluginSpec:
     """Digest of its source file, its kernels and the versions of what it requires."""
     file: str | None = None
     """Absolute path of a local plugin file; where it lies is no part of identity."""
+    base: str = ""
+    """The recipe's folder, which files named by options are relative to."""
+    beside: str | None = None
+    """Digest of the content of those files."""
 
     def make(self) -> Plugin:
         """The plugin itself. Raises UserError where its code is no longer what the recipe was read with: a worker would else file
@@ -79,11 +83,12 @@ class PluginSpec:
                 f'{self.kind} "{self.use}" is not what it was when the recipe was read: its file, a kernel, or a library that it '
                 "requires has changed meanwhile or differs on this machine. Run the same command again."
             )
-        return found.model_validate(self.options)
+        return found.model_validate(_placed(found, self.options, self.base))
 
     def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
         """What its results depend on."""
-        return {"use": self.use, "options": self.make().identity(without=without), "code": self.code}
+        told = {"use": self.use, "options": self.make().identity(without=without), "code": self.code}
+        return {**told, "files": self.beside} if self.beside else told
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -129,10 +134,14 @@ class ResolvedRecipe:
         A build whose sources or model merely moved finds the version already there, and `train` must then take it.
         """
         tables = self.corpus_sections()
-        for table, source, spec in zip(tables["source"], self.recipe.source, self.scrapers, strict=True):
+        for table, source in zip(tables["source"], self.recipe.source, strict=True):
             table["name"] = source.label  # written out or left out, it is the same name
-            for option in spec.options.keys() - spec.identity(without=Locates)["options"].keys():
-                del table[option]
+        for key, specs in (("source", self.scrapers), ("clean", self.cleaners), ("filter", self.filters)):
+            for table, spec in zip(tables[key], specs, strict=True):
+                for option in spec.options.keys() - spec.identity(without=Locates)["options"].keys():
+                    del table[option]
+                if spec.beside:
+                    table["files"] = spec.beside
         del tables["tokens"]["model"]  # its tokenizer is compared by digest
         del tables["plugins"]  # paths; what their plugins do is in the fingerprint
         return fingerprint(tables)
@@ -162,7 +171,25 @@ def local_entries(file: Path) -> tuple[Entry, ...]:
 
 def _class_of(kind: str, use: str, file: str | None) -> type[Plugin]:
     local = local_entries(Path(file)) if file else ()
-    return entries(kind, local)[use].load()
+    return entries(kind, local)[use.partition(":")[0]].load()
+
+
+def _files_of(cls: type[Plugin], options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(option, path) of every file that options name."""
+    for key in sorted(cls.marked(Beside)):
+        value = options.get(key)
+        for path in [value] if isinstance(value, str) else value or ():
+            yield key, path
+
+
+def _placed(cls: type[Plugin], options: Mapping[str, Any], base: str) -> dict[str, Any]:
+    """`options` with absolute paths for files that are named relative to the recipe."""
+
+    def absolute(value: Any) -> Any:
+        return str(Path(base, value)) if isinstance(value, str) else [str(Path(base, path)) for path in value]
+
+    placed = {key: absolute(options[key]) for key in cls.marked(Beside) if options.get(key)}
+    return {**options, **placed}
 
 
 @cache
@@ -203,14 +230,14 @@ def load_recipe(path: Path | str) -> ResolvedRecipe:
     local, more = _local_plugins(tables, path.parent)
     specs: dict[str, PluginSpec] = {}
     for key, kind, step in _steps(tables):
-        spec, found = _resolve(key, kind, step, local)
+        spec, found = _resolve(key, kind, step, local, path.parent)
         more += found
         if spec:
             specs[key] = spec
     more += _score_clashes(specs)
     if faults or more or recipe is None:
         raise RecipeError(path.name, [*faults, *more])
-    defaults = _Defaults(recipe, local)
+    defaults = _Defaults(recipe, local, path.parent)
     return ResolvedRecipe(
         recipe=recipe,
         path=path,
@@ -232,9 +259,10 @@ class _Defaults:
 
     recipe: Recipe
     local: tuple[Entry, ...]
+    base: Path
 
     def spec(self, kind: str, step: Step) -> PluginSpec:
-        spec, faults = _resolve(kind, kind, {"use": step.use, **step.options}, self.local)
+        spec, faults = _resolve(kind, kind, {"use": step.use, **step.options}, self.local, self.base)
         if spec is None:
             raise RecipeError(self.recipe.name, faults)
         return spec
@@ -281,13 +309,14 @@ def _steps(tables: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def _resolve(
-    key: str, kind: str, step: Any, local: tuple[Entry, ...]
+    key: str, kind: str, step: Any, local: tuple[Entry, ...], base: Path
 ) -> tuple[PluginSpec | None, list[Fault]]:
     use = step.get("use") if isinstance(step, dict) else None
     if not isinstance(use, str):
         return None, []  # the fixed sections' own fault says it
     known = entries(kind, local)
-    if use not in known:
+    name, _, argument = use.partition(":")
+    if name not in known:
         hint = nearest(use, list(known))
         return None, [
             Fault(
@@ -298,15 +327,44 @@ def _resolve(
             )
         ]
     try:
-        cls = known[use].load()
+        cls = known[name].load()
     except UserError as error:
         return None, [Fault(f"{key}.use", str(error))]
-    options = {name: value for name, value in step.items() if name not in RESERVED.get(kind, {"use"})}
+    options = {option: value for option, value in step.items() if option not in RESERVED.get(kind, {"use"})}
+    if argument and cls.argument is None:
+        return None, [Fault(f"{key}.use", f'"{name}" takes nothing behind a colon; write use = "{name}"')]
+    if argument and cls.argument:
+        options[cls.argument] = argument
     try:
-        plugin = cls.model_validate(options)
+        plugin = cls.model_validate(_placed(cls, options, str(base)))
+        as_written = {option: options[option] for option in cls.marked(Beside) if options.get(option)}
+        written = {**plugin.model_dump(mode="json"), **as_written}
     except ValidationError as error:
         return None, faults_of(error, cls, key)
-    return PluginSpec(kind, use, plugin.model_dump(mode="json"), _source_of(cls), known[use].file), []
+    if isinstance(plugin, Filter) and (odd := sorted(set(plugin.reads) - set(READABLE))):
+        return None, [Fault(key, f'reads "{odd[0]}"; a filter may read {", ".join(READABLE)}')]
+    contents, faults = _contents_of(cls, written, base, key)
+    code, file = _source_of(cls), known[name].file
+    return None if faults else PluginSpec(kind, use, written, code, file, str(base), contents), faults
+
+
+def _contents_of(
+    cls: type[Plugin], options: Mapping[str, Any], base: Path, key: str
+) -> tuple[str | None, list[Fault]]:
+    """Digest of the files that options name, None where they name none; and a fault for each that cannot be read."""
+    found: list[list[str]] = []
+    faults: list[Fault] = []
+    for option, path in _files_of(cls, options):
+        try:
+            found.append([option, digest_file(base / path)])
+        except OSError as error:
+            faults.append(
+                Fault(
+                    f"{key}.{option}",
+                    f'"{path}" cannot be read: {error.strerror}. Paths are relative to {base}.',
+                )
+            )
+    return fingerprint(found) if found else None, faults
 
 
 def _a(kind: str) -> str:
@@ -325,7 +383,7 @@ def _score_clashes(specs: dict[str, PluginSpec]) -> list[Fault]:
         if spec.kind != "filter":
             continue
         identity = fingerprint(spec.identity(without=Threshold))
-        for column in getattr(_class_of("filter", spec.use, spec.file), "scores", ()):
+        for column in cast(Filter, spec.make()).columns():
             if column in TAKEN:
                 faults.append(
                     Fault(key, f'writes a score named "{column}", a name of gristmill\'s own; rename it')

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.errors import Corruption, Mismatch, NotFound
 
-FORMAT = 1
-"""Version of the layout in DESIGN section 4. A reader refuses a newer one."""
+FORMAT = 2
+"""Version of the layout in DESIGN section 4. A reader refuses a newer one. 2: table `signatures`, column `against` of `duplicates`."""
 
 MANIFEST = "manifest.json"
 MANIFEST_SHA = "manifest.json.sha256"

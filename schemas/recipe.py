@@ -78,6 +78,22 @@ class Fuzzy(Section):
     """At most this many hash functions are used."""
     recall: float = Field(0.99, gt=0, lt=1)
     """Share of pairs at the threshold that must become candidates; bands and rows follow from it."""
+    bands: int | None = Field(None, ge=1, le=1024)
+    """Cut the permutations into so many bands instead, whatever recall that gives: 14 of 112 permutations are bands of 8."""
+
+    @model_validator(mode="after")
+    def _room_for_bands(self) -> Fuzzy:
+        if self.bands is not None and self.bands > self.permutations:
+            raise ValueError(
+                f"bands: {self.bands} is more than permutations = {self.permutations}; a band takes one at least"
+            )
+        return self
+
+    @property
+    def curve(self) -> dict[float, float]:
+        """The S-curve around the threshold: share of the pairs of each similarity that become candidates."""
+        near = {round(self.threshold + step, 2) for step in (-0.3, -0.2, -0.1, -0.05, 0, 0.05, 0.1)}
+        return {s: candidate_probability(s, *self.shape) for s in sorted(near) if 0 < s <= 1}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -86,6 +102,8 @@ class Fuzzy(Section):
         Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4: a pair of similarity s
         becomes a candidate with probability 1 - (1 - s^rows)^bands.
         """
+        if self.bands is not None:
+            return self.bands, self.permutations // self.bands
         return band_shape(self.threshold, self.permutations, self.recall)
 
 
@@ -123,6 +141,10 @@ class Dedup(Section):
     """Drop documents whose text is equal once runs of white space count as one."""
     fuzzy: Annotated[Fuzzy | None, BeforeValidator(_switch, json_schema_input_type=Fuzzy | bool)] = Fuzzy()
     """Near-duplicates; `true` is the default, `false` turns it off."""
+    url: bool = False
+    """Drop documents whose normalised address another one has, whatever they say."""
+    against: tuple[str, ...] = ()
+    """Drop documents that repeat one of another corpus: versions ("books@3"), or Parquet files with a column `text`, relative to the recipe."""
     survivor: tuple[str, ...] = ("-n_chars", "url")
     """ORDER BY keys: who stays. "-" means descending; nulls last; ties by doc_id."""
 

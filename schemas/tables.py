@@ -81,8 +81,10 @@ DUPLICATES = pa.schema([
     pa.field("survivor_id", pa.string(), nullable=False),
     pa.field("similarity", pa.float64(), nullable=False),
     pa.field("method", pa.string(), nullable=False),
+    pa.field("against", pa.string()),
 ])
-"""One row a dropped duplicate: the kept document it repeats, and their true Jaccard similarity."""
+"""One row a dropped duplicate: the kept document it repeats, and their true Jaccard similarity. `method` is exact, fuzzy or url; `against`
+names the other corpus that the survivor is a document of, and is null where it is one of this version."""
 
 GROUPS = pa.schema([
     pa.field("group_id", pa.string(), nullable=False),
@@ -190,6 +192,15 @@ MERGED = pa.schema([
 ])
 """Pages folded into a document that another page began."""
 
+INDEX = pa.schema([
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("content_hash", pa.string(), nullable=False),
+    pa.field("exact_hash", pa.string(), nullable=False),
+    pa.field("n_shingles", pa.int64(), nullable=False),
+    pa.field("minhash", pa.list_(pa.uint32())),
+])
+"""SIGNATURES of every document that was judged, in document order, with the hash of what was signed: the next build signs only what is new."""
+
 SIGNATURES = pa.schema([
     pa.field("doc_id", pa.string(), nullable=False),
     pa.field("exact_hash", pa.string(), nullable=False),
@@ -218,11 +229,15 @@ PUBLISHED = {
     "rejects": REJECTS,
     "fates": FATES,
     "duplicates": DUPLICATES,
+    "signatures": INDEX,
     "groups": GROUPS,
     "edits": EDITS,
     "chunks": CHUNKS,
 }
 """Tables of a version with a fixed schema; `scores` has one column more per score."""
+
+SINCE = {"duplicates": {"against": 2}}
+"""Columns (all of strings) that came after format 1, and the format they came with; readers see them as null before it."""
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:

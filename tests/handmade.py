@@ -122,6 +122,12 @@ def _document(tables: dict[str, list[dict[str, Any]]], locator: str, split: str 
     }
     tables["documents" if split else "rejects"].append(row)
     tables["chunks"] += chunks
+    tables["signatures"].append({
+        "doc_id": doc_id,
+        "content_hash": digest(text.encode()),
+        "exact_hash": digest(text.encode()),
+        "n_shingles": 1,
+    })
     tables["scores"].append({
         "doc_id": doc_id,
         "lang": "en",

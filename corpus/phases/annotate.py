@@ -1,6 +1,7 @@
 """annotate: drafts → scores and signatures. Nothing is decided here, so a moved threshold recomputes nothing.
 
 Scores and signatures are separate specs: another n-gram length signs anew and scores nothing again. Each is one task a drafts file.
+What the last version's index holds a signature of, by content, is not signed again.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from corpus.phases.clean import Drafts
 from corpus.phases.rows import frame_of, told
 from plugins.contracts import Filter, Threshold
 from plugins.registry import PluginSpec, ResolvedRecipe
+from schemas.errors import Corruption, Mismatch
 from schemas.fingerprint import fingerprint, identify
 from schemas.recipe import Fuzzy
-from schemas.tables import DRAFTS, SIGNATURES
+from schemas.store import VersionPath
+from schemas.tables import DRAFTS, INDEX, SIGNATURES
 
 CODE = ("corpus.phases.annotate", "corpus.phases.rows")
 KERNELS = ("plugins.kernels",)
@@ -49,8 +52,10 @@ class Annotated:
     specs: dict[str, str]
 
 
-def annotate(drafts: Drafts, resolved: ResolvedRecipe, engine: Engine) -> Annotated:
-    """Score and sign every draft that cleaning did not refuse."""
+def annotate(
+    drafts: Drafts, resolved: ResolvedRecipe, engine: Engine, versions: Sequence[VersionPath] = ()
+) -> Annotated:
+    """Score every draft that cleaning did not refuse, and sign those that no index of `versions` (oldest first) holds."""
     light = pl.concat([
         _located(frame_of(DRAFTS.empty_table().select(LIGHT)), ""),
         *map(_light, drafts.files),
@@ -61,33 +66,77 @@ def annotate(drafts: Drafts, resolved: ResolvedRecipe, engine: Engine) -> Annota
     )
     fuzzy = resolved.recipe.dedup.fuzzy
     sign_spec = Spec("signatures", signing(fuzzy), (*CODE, *KERNELS), LIBRARIES)
+    in_play = light.filter(pl.col("stage").is_null())
+    known = _known(versions, sign_spec.hash, in_play["content_hash"])
+    read = sorted({column for spec in scoring for column in cast(Filter, spec.make()).reads} - {"doc_id"})
     score_tasks, sign_tasks = [], []
-    for (file,), rows in light.filter(pl.col("stage").is_null()).group_by("file", maintain_order=True):
-        inputs: dict[str, Any] = {"drafts": [(str(file), rows["row"].to_list())]}
-        name = f"{identify(*rows['doc_id'], *rows['content_hash'])}.parquet"
-        scored = {**inputs, "filters": [spec.to_json() for spec in scoring]}
-        signed = {**inputs, **signing(fuzzy)}
+    for rows in in_play.partition_by("file", maintain_order=True):
+        name = _name(rows)
+        scored = {**_inputs(rows), "filters": [spec.to_json() for spec in scoring], "reads": read}
+        told_apart = [str(rows[column].to_list()) for column in read]
+        scored_name = f"{identify(name, *told_apart)}.parquet" if read else name
         score_tasks.append(
             Task(
                 "corpus.phases.annotate:score",
                 scored,
-                str(score_spec.folder(engine.work) / name),
+                str(score_spec.folder(engine.work) / scored_name),
                 rows.height,
             )
         )
-        sign_tasks.append(
-            Task(
-                "corpus.phases.annotate:sign", signed, str(sign_spec.folder(engine.work) / name), rows.height
+        fresh = rows.join(known, on="content_hash", how="anti", maintain_order="left")
+        if fresh.height:
+            sign_tasks.append(
+                Task(
+                    "corpus.phases.annotate:sign",
+                    {**_inputs(fresh), **signing(fuzzy)},
+                    str(sign_spec.folder(engine.work) / _name(fresh)),
+                    fresh.height,
+                )
             )
-        )
     engine.run("annotate", score_tasks, "documents")
     engine.run("sign", sign_tasks, "documents")
     return Annotated(
         light,
         _read_all([task.output for task in score_tasks]),
-        _read_all([task.output for task in sign_tasks]),
+        _indexed(in_play, known, [task.output for task in sign_tasks]),
         {"scores": score_spec.hash, "signatures": sign_spec.hash},
     )
+
+
+def _inputs(rows: pl.DataFrame) -> dict[str, Any]:
+    return {"drafts": [(rows["file"][0], rows["row"].to_list())]}
+
+
+def _name(rows: pl.DataFrame) -> str:
+    return f"{identify(*rows['doc_id'], *rows['content_hash'])}.parquet"
+
+
+def _known(versions: Sequence[VersionPath], spec: str, hashes: pl.Series) -> pl.DataFrame:
+    """Signatures by content_hash, of `hashes` only, as the newest version that was signed alike has them."""
+    unknown = frame_of(INDEX.empty_table()).drop("doc_id")
+    for version in reversed(versions):
+        try:
+            phases = {record.name: record.spec for record in version.manifest().phases}
+        except (Corruption, Mismatch):  # damaged, or written by a newer gristmill: sign again
+            continue
+        if phases.get("dedup") == spec:
+            wanted = hashes.unique().to_frame()
+            parts = [
+                frame_of(read_table(file, unknown.columns)).join(wanted, on="content_hash", how="semi")
+                for file in version.files("signatures")
+            ]
+            return pl.concat([unknown, *parts]).unique("content_hash", keep="first")
+    return unknown
+
+
+def _indexed(in_play: pl.DataFrame, known: pl.DataFrame, signed: Sequence[str]) -> pl.DataFrame:
+    """SIGNATURES of the documents in play, in their order."""
+    fresh = pl.concat([frame_of(SIGNATURES.empty_table()), *(frame_of(read_table(path)) for path in signed)])
+    if known.height == 0:
+        return fresh
+    found = in_play.select("doc_id", "content_hash").join(known, on="content_hash").drop("content_hash")
+    whole = pl.concat([fresh, found.select(fresh.columns)])
+    return in_play.select("doc_id").join(whole, on="doc_id", how="left", maintain_order="left")
 
 
 def distinct(filters: Sequence[PluginSpec]) -> list[PluginSpec]:
@@ -122,43 +171,44 @@ def _read_all(paths: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def score(drafts: list[tuple[str, list[int]]], filters: list[dict[str, Any]]) -> dict[str, pa.Table]:
+def score(
+    drafts: list[tuple[str, list[int]]], filters: list[dict[str, Any]], reads: Sequence[str] = ()
+) -> dict[str, pa.Table]:
     """The task: one row a document, the columns of every filter."""
-    rows = frame_of(read_rows(drafts, ["doc_id", "text"]))
+    use_kernel_cache()
+    rows = frame_of(read_rows(drafts, ["doc_id", "text", *reads]))
     failed = pl.Series(FAILED, [None] * rows.height, dtype=pl.String)
     columns = [rows["doc_id"]]
     for values in filters:
         plugin = cast(Filter, PluginSpec.from_json(values).make())
-        scored, raised = _score(plugin, rows["text"])
+        scored, raised = _score(plugin, rows)
         columns += scored.get_columns()
         failed = pl.select(pl.coalesce(failed, raised)).to_series().alias(FAILED)
     return {MAIN: pl.DataFrame([*columns, failed]).to_arrow()}
 
 
-def _score(plugin: Filter, texts: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
+def _score(plugin: Filter, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     """A filter's scores, and what it raised on single documents (their scores are null)."""
     try:
-        return _checked(plugin, texts), pl.Series([None] * len(texts), dtype=pl.String)
+        return _checked(plugin, rows), pl.Series([None] * rows.height, dtype=pl.String)
     except Exception as error:  # noqa: BLE001 - halved until the document at fault stands alone, then recorded as its fate
-        if len(texts) == 1:
-            nulls = pl.DataFrame({name: [None] for name in plugin.scores})
+        if rows.height == 1:
+            nulls = pl.DataFrame({name: [None] for name in plugin.columns()})
             return nulls, pl.Series([f"{plugin.name}\n{told(error)}"])
-    middle = len(texts) // 2
-    (left, left_failed), (right, right_failed) = (
-        _score(plugin, texts[:middle]),
-        _score(plugin, texts[middle:]),
-    )
+    middle = rows.height // 2
+    (left, left_failed), (right, right_failed) = _score(plugin, rows[:middle]), _score(plugin, rows[middle:])
     return pl.concat([left, right], how="vertical_relaxed"), left_failed.append(right_failed)
 
 
-def _checked(plugin: Filter, texts: pl.Series) -> pl.DataFrame:
-    scored = plugin.score(texts)
-    if scored.height != len(texts) or set(scored.columns) != set(plugin.scores):
+def _checked(plugin: Filter, rows: pl.DataFrame) -> pl.DataFrame:
+    names = plugin.columns()
+    scored = plugin.score_documents(rows.select("text", *plugin.reads))
+    if scored.height != rows.height or set(scored.columns) != set(names):
         raise ValueError(
-            f"score gave {scored.height} rows of {scored.columns}; {len(texts)} rows of {list(plugin.scores)} were due"
+            f"score gave {scored.height} rows of {scored.columns}; {rows.height} rows of {list(names)} were due"
         )
     # Not a number is below no threshold and above none; null says what it is, and fails.
-    return scored.select(plugin.scores).with_columns(cs.float().fill_nan(None))
+    return scored.select(names).with_columns(cs.float().fill_nan(None))
 
 
 def sign(

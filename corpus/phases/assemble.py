@@ -104,6 +104,9 @@ def _contents(made: Made, fates: pl.DataFrame, kept: pl.DataFrame) -> Contents:
         fates=fates,
         scores=made.notes.scores.drop("failed"),
         duplicates=frame_of(made.unique.duplicates).sort("doc_id"),
+        signatures=made.notes.signatures.join(
+            made.notes.drafts.select("doc_id", "content_hash"), on="doc_id", how="left", maintain_order="left"
+        ),
         groups=declared.join(counted, on="group_id", how="inner").sort("group_id"),
         assignment=assignment,
         tokens=made.chunks.counts.select("doc_id", "n_tokens"),

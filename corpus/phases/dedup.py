@@ -1,8 +1,9 @@
 """dedup: all documents that passed → which of them repeat another, which one stays, and how alike they are.
 
-First exact, then fuzzy, both in survivor order: the recipe's keys, nulls last, ties by doc_id. Of documents with equal text the first
-represents the others; representatives go through the leader-first pass of `corpus.phases.dedup_fuzzy`. So every dropped
-document names one that is kept and to which its true similarity was computed, whatever the order of the rows.
+By address where the recipe asks for it, then exact, then fuzzy, all in survivor order: the recipe's keys, nulls last, ties by doc_id. Of
+documents with one address, and of those with equal text, the first represents the others; representatives go through the leader-first
+pass of `corpus.phases.dedup_fuzzy`. Documents of other corpora stand before all of ours and stay. So every dropped document names one
+that is kept and to which its true similarity was computed, whatever the order of the rows.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import polars as pl
 import pyarrow as pa
 
 from corpus.phases.dedup_fuzzy import Proven, ReadTexts, Signed, find_near
-from schemas.recipe import Dedup
+from corpus.phases.dedup_url import first_with_address, likeness as likeness_of
+from schemas.recipe import Dedup, Fuzzy
 from schemas.tables import DUPLICATES, EDGES
 
 Numbers = npt.NDArray[np.int64]
+Strings = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -30,47 +33,90 @@ class Deduped:
     edges: pa.Table
     """schemas.tables.EDGES: every proven pair, those between dropped documents and within exact groups too."""
     counts: dict[str, int]
-    """documents, exact, fuzzy (dropped by either); candidate_pairs (proposed by LSH), compared_pairs (similarity computed),
+    """documents; exact, fuzzy, url (dropped by each); candidate_pairs (proposed by LSH), compared_pairs (similarity computed),
     verified_pairs (it reached the threshold), capped_buckets (more kept documents than were compared with)."""
 
 
-def dedup(candidates: pa.Table, options: Dedup, read_texts: ReadTexts) -> Deduped:
-    """Find the duplicates among `candidates`.
+@dataclass(frozen=True)
+class Others:
+    """Documents of other corpora, which ours must not repeat."""
 
-    `candidates` has doc_id (unique), exact_hash, n_shingles, minhash (schemas.tables.SIGNATURES) and the columns that `options.survivor`
-    names. `read_texts` is asked, perhaps several times, for the texts of documents that share an LSH bucket.
+    keys: Strings
+    """What `read_texts` knows each by: unlike any doc_id of ours."""
+    doc_ids: Strings
+    names: Strings
+    """The corpus each is of."""
+    signatures: pa.Table
+    """exact_hash, n_shingles, minhash (schemas.tables.SIGNATURES), row for row."""
 
-    A row of `duplicates` has method "exact" where the survivor's text is the same, similarity 1; and "fuzzy" where it is alike,
-    also for an exact copy of a document that was itself dropped for the survivor's sake.
+
+def dedup(
+    candidates: pa.Table, options: Dedup, read_texts: ReadTexts, others: Others | None = None
+) -> Deduped:
+    """Find the duplicates among `candidates`, and those of `others`.
+
+    `candidates` has doc_id (unique), exact_hash, n_shingles, minhash (schemas.tables.SIGNATURES), url where `options.url`, and the columns
+    that `options.survivor` names. `read_texts` is asked, perhaps several times, for the texts of documents that share an LSH bucket.
+
+    A row of `duplicates` has method "url" where the address is the same, whatever the similarity; "exact" where the survivor's text is
+    the same, similarity 1; and "fuzzy" where it is alike, also for an exact copy of a document that was itself dropped for the survivor's sake.
     """
     order = survivor_order(candidates, options.survivor)
-    doc_ids = candidates["doc_id"].to_numpy(zero_copy_only=False)[order]
-    representative = _representatives(candidates["exact_hash"], order, exact=options.exact)
-    leader, likeness = representative.copy(), np.ones(len(order))
-    chosen, proven = _fuzzy(candidates, options, order, representative, read_texts)
-    leader[chosen], likeness[chosen] = chosen[proven.leader], proven.likeness
+    own = candidates["doc_id"].to_numpy(zero_copy_only=False)[order]
+    fixed = 0 if others is None else len(others.keys)
+    keys = own if others is None else np.concatenate([others.keys, own])
+    ranks = np.arange(len(keys))
+
+    by_address = ranks.copy()
+    if options.url:
+        urls = pl.Series(pl.from_arrow(candidates["url"])).gather(order)
+        by_address[fixed:] = first_with_address(urls) + fixed
+    gone = by_address != ranks
+
+    hashes = [
+        candidates["exact_hash"].take(order),
+        *(() if others is None else [others.signatures["exact_hash"]]),
+    ]
+    representative = _representatives(hashes[::-1], gone, exact=options.exact)
+    leader, likeness = representative.copy(), np.ones(len(ranks))
+    chosen = ranks[~gone & (representative == ranks)]
+    signed = _signed(candidates, others, order, keys, chosen)
+    if options.fuzzy is not None and signed is not None:
+        chosen, signatures = signed
+        proven = find_near(signatures, options.fuzzy, read_texts)
+        leader[chosen], likeness[chosen] = chosen[proven.leader], proven.likeness
+    else:
+        chosen, proven = np.zeros(0, np.int64), Proven.nothing()
     likeness = likeness[representative]  # a copy is as like the survivor as what it copies
     leader = leader[representative]
+    leader[gone] = leader[by_address[gone]]
+    pairs = list(zip(keys[gone].tolist(), keys[leader[gone]].tolist(), strict=True))
+    likeness[gone] = likeness_of(pairs, (options.fuzzy or Fuzzy()).ngram, read_texts)
 
-    ranks = np.arange(len(order))
     dropped, copies = leader != ranks, representative != ranks
+    dropped[:fixed] = False
+    copies[:fixed] = False
     exact = copies & (leader == representative)
-    method = np.where(exact, "exact", "fuzzy")
+    method = np.where(gone, "url", np.where(exact, "exact", "fuzzy"))
+    survivors, names = keys.copy(), np.full(len(keys), None, dtype=object)
+    if others is not None:
+        survivors[:fixed], names[:fixed] = others.doc_ids, others.names
     duplicates = pl.DataFrame({
-        "doc_id": doc_ids[dropped],
-        "survivor_id": doc_ids[leader[dropped]],
+        "doc_id": pl.Series(keys[dropped], dtype=pl.String),
+        "survivor_id": pl.Series(survivors[leader[dropped]], dtype=pl.String),
         "similarity": likeness[dropped],
         "method": method[dropped],
+        "against": pl.Series(names[leader[dropped]], dtype=pl.String),
     })
+    ours = copies & (representative >= fixed)  # what only another corpus joins is no pair of ours
     ends = (
-        np.concatenate([ranks[copies], chosen[proven.a]]),
-        np.concatenate([representative[copies], chosen[proven.b]]),
+        np.concatenate([ranks[ours], chosen[proven.a]]),
+        np.concatenate([representative[ours], chosen[proven.b]]),
     )
-    edges = _edges(doc_ids, *ends, np.concatenate([np.ones(copies.sum()), proven.pair_likeness]))
+    edges = _edges(keys, *ends, np.concatenate([np.ones(ours.sum()), proven.pair_likeness]))
     counts = {
         "documents": len(order),
-        "exact": int((dropped & exact).sum()),
-        "fuzzy": int((dropped & ~exact).sum()),
+        **{name: int((dropped & (method == name)).sum()) for name in ("exact", "fuzzy", "url")},
         "candidate_pairs": proven.candidate_pairs,
         "compared_pairs": proven.compared_pairs,
         "verified_pairs": len(proven.a),
@@ -88,40 +134,46 @@ def survivor_order(candidates: pa.Table, keys: tuple[str, ...]) -> Numbers:
     return ordered["row"].to_numpy().astype(np.int64)
 
 
-def _representatives(hashes: pa.ChunkedArray, order: Numbers, *, exact: bool) -> Numbers:
-    """The first of equal text, for each document; both by rank in survivor order."""
-    ranks = np.arange(len(order))
+def _representatives(hashes: list[pa.ChunkedArray], gone: npt.NDArray[np.bool_], *, exact: bool) -> Numbers:
+    """The first of equal text that is not `gone`, for each document that is not; both by rank."""
+    ranks = np.arange(len(gone))
     if not exact:
         return ranks
-    frame = pl.DataFrame({"hash": pl.Series(pl.from_arrow(hashes)).gather(order), "rank": ranks})
-    return frame.select(pl.col("rank").min().over("hash")).to_series().to_numpy()
+    texts = pl.concat([pl.Series(pl.from_arrow(part)).cast(pl.String).alias("hash") for part in hashes])
+    frame = pl.DataFrame([texts, pl.Series("rank", ranks)]).filter(~pl.Series(gone))
+    first = frame.select(pl.col("rank").min().over("hash")).to_series().to_numpy()
+    representative = ranks.copy()
+    representative[~gone] = first
+    return representative
 
 
-def _fuzzy(
-    candidates: pa.Table, options: Dedup, order: Numbers, representative: Numbers, read_texts: ReadTexts
-) -> tuple[Numbers, Proven]:
-    """The ranks of representatives that have a signature, and what was proven about them."""
-    minhash = candidates["minhash"]
-    if options.fuzzy is None or minhash.null_count == len(minhash):
-        nothing = np.zeros(0, np.int64)
-        return nothing, Proven(nothing, np.zeros(0), nothing, nothing, np.zeros(0), 0, 0, 0)
-    valid = minhash.is_valid().to_numpy()
-    signatures = np.concatenate([chunk.flatten().to_numpy() for chunk in minhash.chunks])
-    place = np.cumsum(valid) - 1  # the row of `signatures` that belongs to a row of `candidates`
-    ranks = np.arange(len(order))
-    chosen = ranks[valid[order] & (representative == ranks)]
-    rows = order[chosen]
-    signed = Signed(
-        doc_ids=candidates["doc_id"].take(rows).to_pylist(),
-        n_shingles=candidates["n_shingles"].to_numpy()[rows],
-        signatures=signatures.reshape(int(valid.sum()), -1)[place[rows]],
+def _signed(
+    candidates: pa.Table, others: Others | None, order: Numbers, keys: Strings, chosen: Numbers
+) -> tuple[Numbers, Signed] | None:
+    """Those of the `chosen` ranks that have a signature, with it; None where none has."""
+    tables = [candidates.select(["n_shingles", "minhash"])]
+    if others is not None:
+        tables.insert(0, others.signatures.select(["n_shingles", "minhash"]))
+    fixed = len(keys) - len(order)
+    rows = np.concatenate([np.arange(fixed), order + fixed])  # rank -> row of `tables` one after the other
+    valid = np.concatenate([table["minhash"].is_valid().to_numpy() for table in tables])
+    if not valid.any():
+        return None
+    chunks = [chunk for table in tables for chunk in table["minhash"].chunks]
+    flat = np.concatenate([chunk.flatten().to_numpy() for chunk in chunks])
+    signatures = flat.reshape(int(valid.sum()), -1)
+    place = np.cumsum(valid) - 1  # the row of `signatures` that belongs to a row of `tables`
+    chosen = chosen[valid[rows[chosen]]]
+    n_shingles = np.concatenate([table["n_shingles"].to_numpy() for table in tables])
+    return chosen, Signed(
+        doc_ids=keys[chosen].tolist(),
+        n_shingles=n_shingles[rows[chosen]],
+        signatures=signatures[place[rows[chosen]]],
+        fixed=int(np.searchsorted(chosen, fixed)),
     )
-    return chosen, find_near(signed, options.fuzzy, read_texts)
 
 
-def _edges(
-    doc_ids: npt.NDArray[np.object_], a: Numbers, b: Numbers, likeness: npt.NDArray[np.float64]
-) -> pa.Table:
+def _edges(doc_ids: Strings, a: Numbers, b: Numbers, likeness: npt.NDArray[np.float64]) -> pa.Table:
     """Pairs of ranks as EDGES."""
     one, other = pl.Series("one", doc_ids[a], pl.String), pl.Series("other", doc_ids[b], pl.String)
     frame = pl.DataFrame([one, other, pl.Series("similarity", likeness)])

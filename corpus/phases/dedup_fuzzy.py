@@ -47,6 +47,8 @@ class Signed:
     n_shingles: Numbers
     signatures: npt.NDArray[np.uint32]
     """One row a document."""
+    fixed: int = 0
+    """So many of them, the first ones, are of other corpora and stay."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,18 @@ class Proven:
     compared_pairs: int
     capped_buckets: int
 
+    @classmethod
+    def nothing(cls) -> Proven:
+        """Of no documents."""
+        none = np.zeros(0, np.int64)
+        return cls(none, np.zeros(0), none, none, np.zeros(0), 0, 0, 0)
+
 
 def find_near(signed: Signed, options: Fuzzy, read_texts: ReadTexts) -> Proven:
     """Prove which documents repeat an earlier one. Raises LedgerError when a text is missing or is not the one signed."""
     documents = len(signed.doc_ids)
     leader, likeness = np.arange(documents), np.ones(documents)
-    shared = buckets(signed.signatures, *options.shape)
+    shared = _of_interest(buckets(signed.signatures, *options.shape), signed.fixed)
     parts: list[Leaders] = []
     pairs: list[tuple[Numbers, Numbers, Floats]] = [
         (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
@@ -85,7 +93,8 @@ def find_near(signed: Signed, options: Fuzzy, read_texts: ReadTexts) -> Proven:
             options.ngram,
             read_texts,
         )
-        found = leaders(sets, bounds, _memberships(batch, members), options.threshold, CAP)
+        fixed = int(np.searchsorted(members, signed.fixed))
+        found = leaders(sets, bounds, _memberships(batch, members), options.threshold, CAP, fixed)
         leader[members], likeness[members] = members[found.leader], found.likeness
         pairs.append((members[found.a], members[found.b], found.pair_likeness))
         parts.append(found)
@@ -124,6 +133,13 @@ def buckets(signatures: npt.NDArray[np.uint32], bands: int, rows: int) -> pl.Dat
         count += frame["bucket"].n_unique()
         frames.append(frame)
     return pl.concat(frames)
+
+
+def _of_interest(shared: pl.DataFrame, fixed: int) -> pl.DataFrame:
+    """The buckets that hold more than fixed documents: what another corpus repeats within itself is none of our business."""
+    if not fixed:
+        return shared
+    return shared.filter(pl.col("document").max().over("bucket") >= fixed)
 
 
 def _band_keys(band: npt.NDArray[np.uint32]) -> Hashes:

@@ -80,7 +80,11 @@ def _documents(outcomes: Outcomes) -> pl.DataFrame:
         "doc_id",
         "survivor_id",
         reason="method",
-        detail=pl.concat_str(pl.lit("similarity "), pl.col("similarity").round(4).cast(pl.String)),
+        detail=pl.concat_str(
+            pl.lit("similarity "),
+            pl.col("similarity").round(4).cast(pl.String),
+            pl.concat_str(pl.lit(" to "), "against").fill_null(""),
+        ),
     )
     frame = outcomes.drafts.select("doc_id", "page_id", "source", "url", "stage", "reason", "detail")
     for stage, decided in (
@@ -139,7 +143,9 @@ def _balance(fates: pl.DataFrame, outcomes: Outcomes) -> None:
     if unknown := set(fates["stage"]) - set(STAGES):
         faults.append(f"stages {sorted(unknown)} are not known")
     kept = set(fates.filter(pl.col("stage") == "kept")["doc_id"])
-    survivors = fates.filter(pl.col("stage") == "dedup")["survivor_id"]
+    foreign = outcomes.duplicates.filter(pl.col("against").is_not_null()).select("doc_id")
+    ours = fates.filter(pl.col("stage") == "dedup").join(foreign, on="doc_id", how="anti")
+    survivors = ours["survivor_id"]
     # Kept by dedup, whatever came later: the split may have purged it, the tokenizer may have made nothing of it.
     stayed = kept | set(outcomes.purged["doc_id"]) | set(outcomes.refusals["doc_id"])
     if gone := survivors.null_count() + len(set(survivors.drop_nulls()) - stayed):

@@ -34,7 +34,7 @@ from schemas.manifest import (
     sha_line,
 )
 from schemas.store import SPLITS, Store, VersionPath
-from schemas.tables import CHUNKS, DOCUMENTS, DUPLICATES, EDITS, FATES, GROUPS, PAGES, conform
+from schemas.tables import CHUNKS, DOCUMENTS, DUPLICATES, EDITS, FATES, GROUPS, INDEX, PAGES, conform
 
 FILE_BYTES = 32 << 20
 """Bytes of text or tokens in a file of `documents`, `rejects`, `edits` and `chunks`, on average."""
@@ -51,6 +51,7 @@ class Contents:
     fates: pl.DataFrame
     scores: pl.DataFrame
     duplicates: pl.DataFrame
+    signatures: pl.DataFrame
     groups: pl.DataFrame
     assignment: pl.DataFrame
     """doc_id, group_id, split of every kept document."""
@@ -108,6 +109,7 @@ def stage(contents: Contents, folder: Path) -> None:
     _light(contents.pages, PAGES, folder / "pages", "page_id")
     _light(contents.fates, FATES, folder / "fates", "page_id")
     _light(contents.duplicates, DUPLICATES, folder / "duplicates", "doc_id")
+    _light(contents.signatures, INDEX, folder / "signatures", "doc_id")
     _light(contents.groups, GROUPS, folder / "groups", "group_id")
     scores = contents.scores.to_arrow()
     _light(contents.scores, _plain_strings(scores.schema), folder / "scores", "doc_id")

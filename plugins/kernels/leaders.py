@@ -3,6 +3,8 @@
 Documents come in survivor order. Each is compared with those already kept that share a bucket with it; when one of them
 reaches the threshold the document is dropped in favour of the most similar. So a dropped document is always near one that stays,
 and a chain of small differences does not melt into one document, as connected components would have it.
+
+The first `fixed` documents are of another corpus: they stay whatever they resemble, are not compared with one another, and make no pairs.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class Leaders(NamedTuple):
     compared: int
     """Those of them whose similarity was computed; the others differ too much in size."""
     capped: int
-    """Buckets with more kept documents than were compared with."""
+    """Buckets with more kept, or more fixed, documents than were compared with."""
 
 
 class _Task(NamedTuple):
@@ -57,7 +59,9 @@ class _Task(NamedTuple):
     offsets: Numbers
     buckets: Numbers
     rooms: Numbers
-    """The places of bucket b in each of the two lists are rooms[b] to rooms[b + 1]."""
+    """The places of bucket b in each of the three lists are rooms[b] to rooms[b + 1]."""
+    fixed: int
+    """So many documents, the first ones, stay unasked."""
 
 
 class _State(NamedTuple):
@@ -70,9 +74,9 @@ class _State(NamedTuple):
     seen: Numbers
     """The last document that each was considered for."""
     listed: Numbers
-    """Row 0: documents kept in each bucket; row 1: those dropped."""
+    """Row 0: the fixed documents of each bucket; row 1: those kept; row 2: those dropped."""
     counts: Numbers
-    """How many of its places each bucket has filled, in each of the two lists."""
+    """How many of its places each bucket has filled, in each of the three lists."""
     capped: npt.NDArray[np.bool_]
     tally: Numbers
     """Pairs proven, proposed, compared."""
@@ -89,12 +93,15 @@ class _Pairs(NamedTuple):
 PAIRS = 1 << 16
 """Proven pairs held before they are put aside."""
 
-_KEPT, _DROPPED = 0, 1
+_FIXED, _KEPT, _DROPPED = 0, 1, 2
 _PROVEN, _PROPOSED, _COMPARED = 0, 1, 2
 
 
-def leaders(sets: Hashes, bounds: Numbers, members: Buckets, threshold: float, cap: int) -> Leaders:
-    """Run the pass over shingle sets `sets[bounds[d]:bounds[d + 1]]`, comparing with the first `cap` kept of each bucket.
+def leaders(
+    sets: Hashes, bounds: Numbers, members: Buckets, threshold: float, cap: int, fixed: int = 0
+) -> Leaders:
+    """Run the pass over shingle sets `sets[bounds[d]:bounds[d + 1]]`, comparing with the first `cap` kept of each bucket, and the first
+    `cap` fixed.
 
     Each is also compared with the first `cap` dropped of each bucket, for the pairs' sake. Two dropped documents are compared only
     while that can still join two components: what is already known to be connected needs no second proof.
@@ -102,14 +109,14 @@ def leaders(sets: Hashes, bounds: Numbers, members: Buckets, threshold: float, c
     documents, sizes = len(bounds) - 1, np.bincount(members.buckets)
     rooms = np.zeros(len(sizes) + 1, np.int64)
     np.cumsum(np.minimum(sizes, cap), out=rooms[1:])
-    task = _Task(sets, bounds, members.offsets, members.buckets, rooms)
+    task = _Task(sets, bounds, members.offsets, members.buckets, rooms, fixed)
     state = _State(
         leader=np.arange(documents),
         likeness=np.ones(documents),
         parent=np.arange(documents),
         seen=np.full(documents, -1),
-        listed=np.zeros((2, rooms[-1]), np.int64),
-        counts=np.zeros((2, len(sizes)), np.int64),
+        listed=np.zeros((3, rooms[-1]), np.int64),
+        counts=np.zeros((3, len(sizes)), np.int64),
         capped=np.zeros(len(sizes), np.bool_),
         tally=np.zeros(3, np.int64),
     )
@@ -135,19 +142,21 @@ def _advance(task: _Task, state: _State, pairs: _Pairs, first: int, limit: int, 
     for document in range(first, len(task.bounds) - 1):
         if state.tally[_PROVEN] > limit:
             return document
-        # _KEPT decides, _DROPPED only adds pairs. In a loop, since numba would compile for each constant apart.
-        for kind in range(2):
+        # _FIXED and _KEPT decide, _DROPPED only adds pairs. In a loop, since numba would compile for each constant apart.
+        for kind in range(3 if document >= task.fixed else 0):
             leader, likeness = _compare(task, state, pairs, document, kind, threshold)
-            if kind == _KEPT and leader >= 0:
+            decides = kind != _DROPPED and leader >= 0
+            if decides and (state.leader[document] == document or likeness > state.likeness[document]):
                 state.leader[document], state.likeness[document] = leader, likeness
         kind = _KEPT if state.leader[document] == document else _DROPPED
+        kind = _FIXED if document < task.fixed else kind
         for membership in range(task.offsets[document], task.offsets[document + 1]):
             bucket = task.buckets[membership]
             place = task.rooms[bucket] + state.counts[kind, bucket]
             if place < task.rooms[bucket + 1]:
                 state.listed[kind, place] = document
                 state.counts[kind, bucket] += 1
-            elif kind == _KEPT:
+            elif kind != _DROPPED:
                 state.capped[bucket] = True
     return len(task.bounds) - 1
 
@@ -180,10 +189,11 @@ def _compare(
             found = similarity(own, theirs, threshold)
             if found < threshold:
                 continue
-            proven = state.tally[_PROVEN]
-            pairs.a[proven], pairs.b[proven], pairs.likeness[proven] = document, other, found
-            state.tally[_PROVEN] += 1
-            join(state.parent, document, other)
+            if kind != _FIXED:
+                proven = state.tally[_PROVEN]
+                pairs.a[proven], pairs.b[proven], pairs.likeness[proven] = document, other, found
+                state.tally[_PROVEN] += 1
+                join(state.parent, document, other)
             if found > best_likeness or (found == best_likeness and other < best):
                 best, best_likeness = other, found
     return best, best_likeness

@@ -1,5 +1,6 @@
 """The laws, on a whole build of a small corpus."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from builds import build_here, html, parquet_hashes, prose, write_recipe, write_
 
 from corpus.pipeline import Build
 from corpus.query import query
+from corpus.versions import verify
 from schemas.errors import EmptyCorpus, NotFound, SplitError, UserError
 
 
@@ -153,6 +155,71 @@ def test_one_new_page_extracts_one_page(tmp_path: Path, tokenizer: Path) -> None
     second = build_here(recipe)
     assert second.performed["extract"] == 1
     assert second.version.spec == "tales@2"
+
+
+def test_the_next_build_signs_only_what_is_new_even_where_no_work_is_left(
+    tmp_path: Path, tokenizer: Path
+) -> None:
+    write_site(tmp_path / "site")
+    recipe = write_recipe(tmp_path, tokenizer)
+    build_here(recipe)
+    (tmp_path / "site" / "page-0005-new.html").write_text(html(prose(5000), "New"))
+    shutil.rmtree(tmp_path / ".gristmill" / "work")
+    second = build_here(recipe)
+    assert second.performed["sign"] == 1
+    alone = build_here(write_recipe(tmp_path / "alone", tokenizer, **{'"site': f'"{tmp_path}/site'}))
+    assert alone.performed["sign"] == query(alone.version, "select count(*) from signatures").item()
+    hashes = [parquet_hashes(each.version.path) for each in (second, alone)]
+    assert hashes[0] == hashes[1]
+
+
+AGAINST = {"[split]": '[dedup]\nagainst = ["tales@1", "mine.parquet"]\n\n[split]', '"tales"': '"more"'}
+
+
+def test_what_another_corpus_holds_is_dropped_in_favour_of_it(tmp_path: Path, tokenizer: Path) -> None:
+    write_site(tmp_path / "site")
+    first = build_here(write_recipe(tmp_path, tokenizer))
+    for n in range(100, 120):
+        (tmp_path / "site" / f"page-{n}.txt").write_text(prose(n))
+    pl.DataFrame({"text": [prose(7777), prose(104)]}).write_parquet(tmp_path / "mine.parquet")
+    more = build_here(write_recipe(tmp_path, tokenizer, **AGAINST))
+    dropped = query(
+        more.version,
+        """select d.*, p.locator, f.detail from duplicates d join fates f using (doc_id) join pages p using (page_id)
+           where against is not null order by against, locator""",
+    )
+    theirs = query(first.version, "select doc_id from documents")["doc_id"].to_list()
+    (own,) = dropped.filter(against="mine.parquet").to_dicts()
+    assert (own["locator"], own["survivor_id"], own["method"]) == ("page-104.txt", "1", "exact")
+    assert own["detail"] == "similarity 1.0 to mine.parquet"
+    rest = dropped.filter(against="tales@1")
+    assert rest.height >= len(theirs)
+    assert set(rest["survivor_id"]) <= set(theirs)
+    assert query(more.version, "select count(*) from documents").item() == 19
+    assert verify(more.version) == []
+    pl.DataFrame({"text": [prose(7777), prose(105)]}).write_parquet(tmp_path / "mine.parquet")
+    again = build_here(tmp_path / "recipe.toml")
+    assert again.version.spec == "more@2"
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("nobody@3", 'dedup.against names "nobody@3": no corpus named "nobody"'),
+        ("gone.parquet", 'names "gone.parquet"; there is no such file'),
+        ("odd.parquet", "has no column `text`; it has body"),
+        ("broken.parquet", "cannot be read as Parquet"),
+    ],
+)
+def test_an_against_that_is_not_there_is_told_before_any_work(
+    tmp_path: Path, tokenizer: Path, entry: str, told: str
+) -> None:
+    write_site(tmp_path / "site", 2)
+    pl.DataFrame({"body": ["x"]}).write_parquet(tmp_path / "odd.parquet")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    recipe = write_recipe(tmp_path, tokenizer, **{"[split]": f'[dedup]\nagainst = ["{entry}"]\n[split]'})
+    with pytest.raises(UserError, match=re.escape(told)):
+        build_here(recipe)
 
 
 def test_equal_pages_are_extracted_once(tmp_path: Path, tokenizer: Path) -> None:

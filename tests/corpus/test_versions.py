@@ -166,6 +166,7 @@ BREAKS = {
         "documents", "doc_id", KEPT, page_id=page_of("empty.html")
     ),
     "scores stand once for a document, and for every kept one": drop("scores", "doc_id", KEPT),
+    "signatures stand once for a document": twice("signatures", "doc_id", KEPT),
     "edits name a document": put("edits", "step", "0:unicode", doc_id="nobody"),
     "a document dropped as a duplicate names the survivor that duplicates has": put(
         "duplicates", "survivor_id", KEPT, survivor_id=OTHER

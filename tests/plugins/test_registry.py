@@ -1,14 +1,16 @@
 """Plugins are found by name, in packages and in local files; a recipe's faults are told together, theirs among them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from builds import build_here, write_recipe, write_site
 from tiny_model import make_tokenizer
 
 from corpus.query import query
-from plugins.contracts import Cleaner
+from plugins.contracts import Cleaner, Filter
 from plugins.registry import PluginSpec, ResolvedRecipe, entries, load_recipe, local_entries
 from schemas.errors import RecipeError, UserError
 
@@ -70,6 +72,71 @@ def faults(load: Load, text: str = "", head: str = "", **files: str) -> dict[str
     with pytest.raises(RecipeError) as caught:
         load(text, head, **files)
     return {fault.key: fault.message for fault in caught.value.faults}
+
+
+# ------------------------------------------------------------------------------------------------ files beside the recipe
+
+LISTED = """
+from pathlib import Path
+from typing import Annotated
+import polars as pl
+from plugins.contracts import Beside, Filter, Rule
+
+class Listed(Filter):
+    name = "listed"
+    argument = "title"
+    reads = ("url",)
+    title: str = "x"
+    words: Annotated[str | None, Beside()] = None
+
+    def columns(self):
+        return (f"listed_{self.title}",)
+
+    def score(self, texts):
+        return pl.DataFrame({self.columns()[0]: [Path(self.words).read_text()] * len(texts)})
+
+    def rules(self):
+        return []
+"""
+
+LISTING = '[[filter]]\nuse = "listed:{}"\nwords = "{}"\n'
+
+
+def test_the_content_of_a_file_that_an_option_names_is_identity_and_its_place_is_not(tmp_path: Path) -> None:
+    found = []
+    for folder, words in (("one", "a"), ("other", "a"), ("third", "b")):
+        base = tmp_path / folder
+        base.mkdir()
+        (base / "mine.py").write_text(LISTED)
+        (base / "words.txt").write_text(words)
+        recipe = base / "r.toml"
+        recipe.write_text(
+            'name = "x"\nplugins = ["mine.py"]\n[[source]]\nuse = "files"\npath = "*.txt"\n'
+            + LISTING.format("t", "words.txt")
+        )
+        found.append(load_recipe(recipe))
+    one, other, third = found
+    assert one.sections == other.sections != third.sections
+    assert one.filters[0].identity() == other.filters[0].identity() != third.filters[0].identity()
+    assert one.corpus_sections()["filter"][0]["words"] == "words.txt"
+    made = PluginSpec.from_json(json.loads(json.dumps(third.filters[0].to_json()))).make()
+    assert isinstance(made, Filter)
+    assert made.score(pl.Series(["x"])).to_dicts() == [{"listed_t": "b"}]
+
+
+def test_a_file_that_an_option_names_and_that_is_not_there_is_a_fault(load: Load) -> None:
+    assert (
+        "cannot be read: No such file"
+        in faults(load, LISTING.format("t", "gone.txt"), head='plugins = ["mine.py"]\n', mine=LISTED)[
+            "filter.0.words"
+        ]
+    )
+
+
+def test_only_a_plugin_that_takes_an_argument_has_one(load: Load) -> None:
+    assert faults(load, '[[filter]]\nuse = "length:9"\n') == {
+        "filter.0.use": '"length" takes nothing behind a colon; write use = "length"'
+    }
 
 
 # ------------------------------------------------------------------------------------------------ local files

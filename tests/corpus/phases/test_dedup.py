@@ -103,6 +103,36 @@ def test_exact_can_be_turned_off_and_so_can_fuzzy():
     assert find(texts, Dedup(exact=False, fuzzy=None)).duplicates.num_rows == 0
 
 
+def test_one_address_is_one_document_whatever_it_says_and_its_true_similarity_is_told():
+    texts = {
+        "a": LONG + " indeed and more",
+        "b": "quite other words here that nobody wrote before",
+        "c": LONG,
+    }
+    urls = pa.array(["http://inn.org/x?utm_source=y", "https://www.inn.org/x/", None])
+    found = rows(find(texts, Dedup(url=True), url=urls))
+    assert found["b"] == ("a", 0.0, "url")
+    assert found["c"] == ("a", true_similarity(texts["a"], texts["c"]), "fuzzy")
+
+
+def test_a_document_gone_by_its_address_keeps_no_other_from_staying():
+    texts = {"a": "x y z", "b": LONG, "c": LONG}
+    urls = pa.array(["http://inn.org/", "http://inn.org", "http://inn.org/other"])
+    found = find(texts, Dedup(url=True, survivor=("doc_id",)), url=urls)
+    assert rows(found) == {"b": ("a", 0.0, "url")}
+    assert found.counts["url"] == 1
+
+
+def test_an_address_whose_first_document_repeats_another_points_at_the_one_finally_kept():
+    texts = {"a": LONG + " indeed", "b": LONG, "c": "other words"}
+    urls = pa.array([None, "http://inn.org/", "http://inn.org/"])
+    found = rows(find(texts, Dedup(url=True, survivor=("doc_id",)), url=urls))
+    assert found == {
+        "b": ("a", true_similarity(texts["a"], texts["b"]), "fuzzy"),
+        "c": ("a", 0.0, "url"),
+    }
+
+
 def test_texts_without_words_are_duplicates_only_when_equal():
     assert rows(find({"a": "***", "b": "***", "c": "---"}, Dedup(survivor=("doc_id",)))) == {
         "b": ("a", 1.0, "exact")

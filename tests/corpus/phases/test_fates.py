@@ -26,7 +26,7 @@ def outcomes(**given_: list[dict[str, Any]]) -> Outcomes:
         "merged": ("page_id", "doc_id"),
         "drafts": ("doc_id", "page_id", "source", "url", "stage", "reason", "detail"),
         "verdicts": ("doc_id", "reason", "detail"),
-        "duplicates": ("doc_id", "survivor_id", "similarity", "method"),
+        "duplicates": ("doc_id", "survivor_id", "similarity", "method", "against"),
         "purged": ("doc_id", "reason", "detail"),
         "refusals": ("doc_id", "stage", "reason", "detail"),
     }

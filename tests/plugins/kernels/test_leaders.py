@@ -65,6 +65,25 @@ def test_pairs_are_true_and_complete_up_to_connection(sets, threshold):
     assert joined[0] == joined[1]
 
 
+@given(SETS, THRESHOLDS, st.integers(0, 14))
+def test_fixed_documents_stay_and_others_yield_to_them(sets, threshold, fixed):
+    """As if the fixed ones had been kept before, whatever they are to one another."""
+    fixed = min(fixed, len(sets))
+    flat = np.array([value for found in sets for value in sorted(found)], np.uint64)
+    bounds = np.cumsum([0, *map(len, sets)])
+    members = Buckets(np.arange(len(sets) + 1), np.zeros(len(sets), np.int64))
+    found = leaders(flat, bounds, members, threshold, 1000, fixed)
+    leader = list(range(fixed))
+    for index in range(fixed, len(sets)):
+        near = [
+            (-jaccard(sets[index], sets[other]), other) for other in range(index) if leader[other] == other
+        ]
+        near = [pair for pair in near if -pair[0] >= threshold]
+        leader.append(min(near)[1] if near else index)
+    assert found.leader.tolist() == leader
+    assert min([*found.a.tolist(), *found.b.tolist()], default=fixed) >= fixed
+
+
 @given(SETS, THRESHOLDS, st.integers(1, 4))
 def test_a_cap_never_drops_a_document_without_proof(sets, threshold, cap):
     found = run(sets, threshold, cap=cap)
