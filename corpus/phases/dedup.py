@@ -102,11 +102,11 @@ def dedup(
     if others is not None:
         survivors[:fixed], names[:fixed] = others.doc_ids, others.names
     duplicates = pl.DataFrame({
-        "doc_id": pl.Series(keys[dropped], dtype=pl.String),
-        "survivor_id": pl.Series(survivors[leader[dropped]], dtype=pl.String),
+        "doc_id": pl.Series(keys[dropped].tolist(), dtype=pl.String),
+        "survivor_id": pl.Series(survivors[leader[dropped]].tolist(), dtype=pl.String),
         "similarity": likeness[dropped],
         "method": method[dropped],
-        "against": pl.Series(names[leader[dropped]], dtype=pl.String),
+        "against": pl.Series(names[leader[dropped]].tolist(), dtype=pl.String),
     })
     ours = copies & (representative >= fixed)  # what only another corpus joins is no pair of ours
     ends = (
@@ -175,7 +175,10 @@ def _signed(
 
 def _edges(doc_ids: Strings, a: Numbers, b: Numbers, likeness: npt.NDArray[np.float64]) -> pa.Table:
     """Pairs of ranks as EDGES."""
-    one, other = pl.Series("one", doc_ids[a], pl.String), pl.Series("other", doc_ids[b], pl.String)
+    one, other = (
+        pl.Series("one", doc_ids[a].tolist(), pl.String),
+        pl.Series("other", doc_ids[b].tolist(), pl.String),
+    )
     frame = pl.DataFrame([one, other, pl.Series("similarity", likeness)])
     swapped = pl.col("one") > pl.col("other")
     first = pl.when(swapped).then("other").otherwise("one").alias("doc_a")

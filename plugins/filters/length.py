@@ -1,8 +1,8 @@
-r"""Length in words and characters.
+"""Length in words and characters.
 
-A word is a run of letters, digits, marks and underscores (Unicode's `\w`). In scripts
-written without spaces a run is no word: every Han, Hiragana and Katakana character counts as one, as word processors count. Thai, Lao,
-Khmer and Burmese runs count as they stand, so texts in them look shorter than they are: bound those by `min_chars`.
+A word is what it is everywhere here (plugins/kernels/alphabet.py): a run of letters, marks and digits. Scripts written without
+spaces (Han, kana, Thai, Lao, Khmer, Burmese …) give one word per letter with its marks, as word processors count. The apostrophe
+and the underscore separate: "don't" counts two. Counting is one pass over the bytes.
 
     rule        drops a text with
     min_words   fewer words than `min_words`
@@ -23,15 +23,15 @@ from plugins.contracts import Filter, Rule, Threshold
 if TYPE_CHECKING:
     import polars as pl
 
-WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}]|[\w--\p{Han}--\p{Hiragana}--\p{Katakana}]+"
-"""One word, in the syntax of Rust's regex crate."""
-
 
 class Length(Filter):
     """Counts words and characters; keeps texts between the bounds given."""
 
     name = "length"
-    requires: ClassVar[tuple[str, ...]] = ("polars",)
+    requires: ClassVar[tuple[str, ...]] = ("numba", "polars")
+    kernels: ClassVar[tuple[str, ...]] = tuple(
+        f"plugins.kernels.{name}" for name in ("alphabet", "buffers", "symbols", "words")
+    )
     scores: ClassVar[tuple[str, ...]] = ("n_words", "n_chars")
 
     min_words: Annotated[int, Threshold(), Field(ge=0)] = 1
@@ -55,18 +55,19 @@ class Length(Filter):
 
     def score(self, texts: pl.Series) -> pl.DataFrame:
         """n_words and n_chars; null for a null text."""
+        import numpy as np
         import polars as pl
 
-        text = pl.col("text").cast(pl.String)
-        return (
-            texts
-            .alias("text")
-            .to_frame()
-            .select(
-                n_words=text.str.count_matches(WORD).cast(pl.Int64),
-                n_chars=text.str.len_chars().cast(pl.Int64),
-            )
-        )
+        from plugins.kernels.buffers import buffers
+        from plugins.kernels.symbols import count_words
+
+        texts = texts.cast(pl.String)
+        words = [count_words(part) for part in buffers(texts.to_arrow())]
+        counts = pl.DataFrame({
+            "n_words": np.concatenate(words) if words else np.zeros(0, np.int64),
+            "n_chars": texts.str.len_chars().cast(pl.Int64),
+        })
+        return counts.with_columns(n_words=pl.when(pl.col("n_chars").is_not_null()).then("n_words"))
 
     def rules(self) -> Sequence[Rule]:
         """Those that can fail, words first."""

@@ -2,12 +2,13 @@
 
 import random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from corpus.phases import dedup_fuzzy
-from corpus.phases.dedup import dedup, survivor_order
+from corpus.phases.dedup import Others, dedup, survivor_order
 from plugins.kernels.signatures import exact_hashes, sign
 from plugins.kernels.words import shingles
 from schemas.errors import LedgerError
@@ -243,19 +244,51 @@ def template(count, own):
     }
 
 
-def test_a_hot_bucket_of_pages_alike_is_one_document():
-    found = find(template(5000, own=8))
-    assert found.counts["fuzzy"] == 4999
-    assert found.counts["compared_pairs"] < 3 * 5000
+PAGES = [5000, pytest.param(50_000, marks=pytest.mark.slow)]
 
 
-def test_a_hot_bucket_of_pages_that_only_share_a_template_costs_linear_work():
-    """Signatures propose these pages to each other, their texts tell them apart (Jaccard .56)."""
-    found = find(template(5000, own=60))
+@pytest.mark.parametrize("pages", PAGES)
+def test_a_hot_bucket_of_pages_alike_is_one_document(pages):
+    found = find(template(pages, own=8))
+    assert found.counts["fuzzy"] == pages - 1
+    assert found.counts["compared_pairs"] < 3 * pages
+
+
+@pytest.mark.parametrize("pages", PAGES)
+def test_a_hot_bucket_of_pages_that_only_share_a_template_costs_linear_work(pages):
+    """Signatures propose these pages to each other, their texts tell them apart (Jaccard .56). The bound: CAP kept ones, and CAP
+    dropped ones, a bucket; a document is in as many buckets as there are bands."""
+    found = find(template(pages, own=60))
     assert found.counts["fuzzy"] == 0
     assert found.counts["capped_buckets"] > 0
     bands, _ = Fuzzy().shape
-    assert found.counts["compared_pairs"] <= 5000 * dedup_fuzzy.CAP * bands
+    assert found.counts["compared_pairs"] <= pages * dedup_fuzzy.CAP * bands
+
+
+@given(TEXTS, TEXTS, st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_another_corpus_stands_first_and_the_order_of_rows_changes_nothing(texts, theirs, rng):
+    named = {f"{index:02}": text for index, text in enumerate(texts)}
+    foreign = {f"\0{index:02}": text for index, text in enumerate(theirs)}
+    everything = reader({**named, **foreign})
+    options = Dedup(fuzzy=SURE)
+    signed = candidates(foreign, SURE)
+    others = Others(*(np.array(list(foreign), dtype=object) for _ in range(3)), signed)
+    shuffled = dict(rng.sample(sorted(named.items()), len(named)))
+    one, other = (dedup(candidates(rows, SURE), options, everything, others) for rows in (named, shuffled))
+    assert one == other
+    sets = {key: set(text.split()) for key, text in {**named, **foreign}.items()}
+    for row in one.duplicates.to_pylist():
+        ours, survivor = sets[row["doc_id"]], sets[row["survivor_id"]]
+        assert (row["survivor_id"] in foreign) == (row["against"] is not None)
+        assert row["similarity"] >= SURE.threshold
+        assert row["similarity"] == (len(ours & survivor) / len(ours | survivor) if ours | survivor else 1.0)
+    dropped = set(one.duplicates["doc_id"].to_pylist())
+    for doc_id in named.keys() - dropped:
+        assert all(
+            len(sets[doc_id] & sets[key]) < SURE.threshold * len(sets[doc_id] | sets[key]) or not sets[key]
+            for key in foreign
+        )
 
 
 def test_a_text_that_is_missing_or_not_the_one_signed_stops_the_build():
