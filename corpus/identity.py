@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from plugins.contracts import Locates
-from plugins.registry import ResolvedRecipe, library_version, module_digest
+from plugins.registry import ResolvedRecipe
+from plugins.specs import library_version, module_digest
 from schemas.fingerprint import fingerprint as canonical_hash
 from schemas.manifest import SourceRecord, TokenizerRecord
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from plugins.contracts import KINDS, Plugin
-from plugins.registry import Entry, entries
+from plugins.entries import Entry, entries
 from schemas.errors import StorageError, UserError
 from schemas.recipe_schema import JsonSchema, recipe_schema
 

@@ -1,101 +1,23 @@
-"""Finds plugins by name: installed ones by entry point, local ones in files the recipe names; and checks a whole recipe.
-
-A plugin travels to worker processes as a `PluginSpec`, a few JSON values, and is made again there: a class from a
-local file cannot be pickled, and datatrove's pools hang on it. Rejected: registration at import, which makes what
-exists depend on what happened to be imported.
-"""
+"""Reads a recipe: checks every table of it, its plugins' own options among them, and tells all faults together."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import inspect
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from functools import cache
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from plugins.contracts import KINDS, READABLE, Beside, Filter, Locates, Plugin, Threshold
-from plugins.local_files import local_classes
+from plugins.contracts import READABLE, Beside, Filter, Locates, Threshold
+from plugins.entries import Entry, entries, local_entries
+from plugins.specs import PluginSpec, contents_of, placed, source_of
 from schemas.errors import Fault, RecipeError, UserError, nearest
-from schemas.fingerprint import digest, digest_file, fingerprint
+from schemas.fingerprint import fingerprint
 from schemas.recipe import Extract, Recipe, Source, Step, faults_of, parse, read_toml
 
 AUTO = "auto"
 """A backend the trainer chooses itself."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One plugin that can be named."""
-
-    kind: str
-    name: str
-    origin: str
-    """The distribution it comes from, or the local file."""
-    target: EntryPoint | type[Plugin]
-    file: str | None = None
-
-    def load(self) -> type[Plugin]:
-        """The class; raises UserError where its module cannot be imported or is not what the contract asks."""
-        if isinstance(self.target, type):
-            return self.target
-        try:
-            found = self.target.load()
-        except Exception as error:  # a stranger's module may raise anything
-            raise UserError(
-                f'{self.kind} "{self.name}" from {self.origin} cannot be imported: {type(error).__name__}: {error}. '
-                f"Upgrade or uninstall {self.origin}."
-            ) from error
-        if not (isinstance(found, type) and issubclass(found, KINDS[self.kind])):
-            raise UserError(
-                f'{self.kind} "{self.name}" from {self.origin} is not a {KINDS[self.kind].__name__} (see plugins/contracts.py).'
-            )
-        return found
-
-
-@dataclass(frozen=True)
-class PluginSpec:
-    """A plugin as JSON values: enough to make it in another process, and its identity."""
-
-    kind: str
-    use: str
-    options: dict[str, Any]
-    code: str
-    """Digest of its source file, its kernels and the versions of what it requires."""
-    file: str | None = None
-    """Absolute path of a local plugin file; where it lies is no part of identity."""
-    base: str = ""
-    """The recipe's folder, which files named by options are relative to."""
-    beside: str | None = None
-    """Digest of the content of those files."""
-
-    def make(self) -> Plugin:
-        """The plugin itself. Raises UserError where its code is no longer what the recipe was read with: a worker would else file
-        what the new code makes under the name of the old."""
-        found = _class_of(self.kind, self.use, self.file)
-        if _source_of(found) != self.code:
-            raise UserError(
-                f'{self.kind} "{self.use}" is not what it was when the recipe was read: its file, a kernel, or a library that it '
-                "requires has changed meanwhile or differs on this machine. Run the same command again."
-            )
-        return found.model_validate(_placed(found, self.options, self.base))
-
-    def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
-        """What its results depend on."""
-        told = {"use": self.use, "options": self.make().identity(without=without), "code": self.code}
-        return {**told, "files": self.beside} if self.beside else told
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> PluginSpec:
-        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -145,81 +67,6 @@ class ResolvedRecipe:
         del tables["tokens"]["model"]  # its tokenizer is compared by digest
         del tables["plugins"]  # paths; what their plugins do is in the fingerprint
         return fingerprint(tables)
-
-
-def entries(kind: str, local: tuple[Entry, ...] = ()) -> dict[str, Entry]:
-    """All plugins of a kind by name, local files first: a recipe's own file may replace a built-in."""
-    found = {entry.name: entry for entry in _installed(kind)}
-    found.update({entry.name: entry for entry in local if entry.kind == kind})
-    return dict(sorted(found.items()))
-
-
-@cache
-def _installed(kind: str) -> tuple[Entry, ...]:
-    points = entry_points(group=f"gristmill.{kind}s")
-    return tuple(
-        Entry(kind, point.name, point.dist.name if point.dist else "unknown", point) for point in points
-    )
-
-
-def local_entries(file: Path) -> tuple[Entry, ...]:
-    """The plugins a local file defines. Raises UserError with the file's own error."""
-    return tuple(
-        Entry(kind, found.name, str(file), found, str(file.resolve())) for kind, found in local_classes(file)
-    )
-
-
-def _class_of(kind: str, use: str, file: str | None) -> type[Plugin]:
-    local = local_entries(Path(file)) if file else ()
-    return entries(kind, local)[use.partition(":")[0]].load()
-
-
-def _files_of(cls: type[Plugin], options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(option, path) of every file that options name."""
-    for key in sorted(cls.marked(Beside)):
-        value = options.get(key)
-        for path in [value] if isinstance(value, str) else value or ():
-            yield key, path
-
-
-def _placed(cls: type[Plugin], options: Mapping[str, Any], base: str) -> dict[str, Any]:
-    """`options` with absolute paths for files that are named relative to the recipe."""
-
-    def absolute(value: Any) -> Any:
-        return str(Path(base, value)) if isinstance(value, str) else [str(Path(base, path)) for path in value]
-
-    placed = {key: absolute(options[key]) for key in cls.marked(Beside) if options.get(key)}
-    return {**options, **placed}
-
-
-@cache
-def _source_of(cls: type[Plugin]) -> str:
-    """Digest of everything in code that can change what a plugin does."""
-    hasher = hashlib.blake2b(Path(inspect.getfile(cls)).read_bytes(), digest_size=16)
-    for name in cls.kernels:
-        hasher.update(module_digest(name).encode())
-    for name in cls.requires:
-        hasher.update(f"{name}=={library_version(name)};".encode())
-    return hasher.hexdigest()
-
-
-@cache
-def module_digest(name: str) -> str:
-    """Digest of a module's source, found without importing it; of a package, all of its modules."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        raise UserError(f'no module named "{name}" to take the digest of')
-    origin = Path(spec.origin)
-    files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-    return digest(b"\0".join(file.read_bytes() for file in files))
-
-
-def library_version(name: str) -> str:
-    """The installed version of a distribution, or "absent"."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "absent"
 
 
 def load_recipe(path: Path | str) -> ResolvedRecipe:
@@ -336,35 +183,16 @@ def _resolve(
     if argument and cls.argument:
         options[cls.argument] = argument
     try:
-        plugin = cls.model_validate(_placed(cls, options, str(base)))
+        plugin = cls.model_validate(placed(cls, options, str(base)))
         as_written = {option: options[option] for option in cls.marked(Beside) if options.get(option)}
         written = {**plugin.model_dump(mode="json"), **as_written}
     except ValidationError as error:
         return None, faults_of(error, cls, key)
     if isinstance(plugin, Filter) and (odd := sorted(set(plugin.reads) - set(READABLE))):
         return None, [Fault(key, f'reads "{odd[0]}"; a filter may read {", ".join(READABLE)}')]
-    contents, faults = _contents_of(cls, written, base, key)
-    code, file = _source_of(cls), known[name].file
+    contents, faults = contents_of(cls, written, base, key)
+    code, file = source_of(cls), known[name].file
     return None if faults else PluginSpec(kind, use, written, code, file, str(base), contents), faults
-
-
-def _contents_of(
-    cls: type[Plugin], options: Mapping[str, Any], base: Path, key: str
-) -> tuple[str | None, list[Fault]]:
-    """Digest of the files that options name, None where they name none; and a fault for each that cannot be read."""
-    found: list[list[str]] = []
-    faults: list[Fault] = []
-    for option, path in _files_of(cls, options):
-        try:
-            found.append([option, digest_file(base / path)])
-        except OSError as error:
-            faults.append(
-                Fault(
-                    f"{key}.{option}",
-                    f'"{path}" cannot be read: {error.strerror}. Paths are relative to {base}.',
-                )
-            )
-    return fingerprint(found) if found else None, faults
 
 
 def _a(kind: str) -> str:

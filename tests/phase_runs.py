@@ -9,7 +9,8 @@ from corpus.engine.executor import Engine
 from corpus.engine.progress import Progress
 from corpus.phases.extract import Extractions, extract
 from corpus.phases.gather import Gathered, gather
-from plugins.registry import PluginSpec, ResolvedRecipe, load_recipe
+from plugins.registry import ResolvedRecipe, load_recipe
+from plugins.specs import PluginSpec
 from schemas.runtime import Runtime
 
 FILES = '[[source]]\nuse = "files"\npath = "site/*"\n'

@@ -8,8 +8,8 @@ from typing import Any
 
 from corpus.commands.columns import columns
 from plugins.contracts import KINDS, Plugin
+from plugins.entries import Entry, entries
 from plugins.models import ModelInfo
-from plugins.registry import Entry, entries
 from schemas.errors import NotFound, UserError, nearest
 
 

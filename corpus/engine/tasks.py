@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from corpus.engine.parquet import write_stream, write_table
-from plugins.registry import library_version, module_digest
+from plugins.specs import library_version, module_digest
 from schemas.fingerprint import fingerprint
 
 BASE = ("schemas.tables", "schemas.fingerprint")

@@ -21,7 +21,8 @@ from corpus.engine.tasks import MAIN, Spec, Task
 from corpus.phases.clean import Drafts
 from corpus.phases.rows import frame_of, told
 from plugins.contracts import Filter, Threshold
-from plugins.registry import PluginSpec, ResolvedRecipe
+from plugins.registry import ResolvedRecipe
+from plugins.specs import PluginSpec
 from schemas.errors import Corruption, Mismatch
 from schemas.fingerprint import fingerprint, identify
 from schemas.recipe import Fuzzy

@@ -24,7 +24,8 @@ from corpus.phases import edits
 from corpus.phases.extract import Extractions
 from corpus.phases.rows import ROW_BYTES, told
 from plugins.contracts import Cleaner, Edit, Format
-from plugins.registry import PluginSpec, ResolvedRecipe
+from plugins.registry import ResolvedRecipe
+from plugins.specs import PluginSpec
 from schemas.fingerprint import canonical, identify
 from schemas.tables import DRAFTS, EDITS, MERGED
 

@@ -26,7 +26,8 @@ from corpus.phases.rows import ROW_BYTES, table_of
 from plugins.contracts import Extracted
 from plugins.extractors.encoding import NotText, decode
 from plugins.extractors.head import read_head
-from plugins.registry import PluginSpec, ResolvedRecipe
+from plugins.registry import ResolvedRecipe
+from plugins.specs import PluginSpec
 from schemas.fingerprint import canonical, digest, identify
 from schemas.tables import EXTRACTED
 

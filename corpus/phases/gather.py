@@ -20,7 +20,8 @@ from corpus.engine.parquet import read_table
 from corpus.engine.tasks import MAIN, Spec, Task
 from corpus.phases.rows import ROW_BYTES, UNFIT, table_of, told
 from plugins.contracts import Locates, Page, Part, Place, Scraper
-from plugins.registry import PluginSpec, ResolvedRecipe
+from plugins.registry import ResolvedRecipe
+from plugins.specs import PluginSpec
 from schemas.errors import EmptyCorpus, SourceError
 from schemas.fingerprint import digest, digest_file, fingerprint, identify
 from schemas.manifest import SourceRecord

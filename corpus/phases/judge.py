@@ -9,7 +9,7 @@ import polars as pl
 
 from corpus.phases.annotate import FAILED
 from plugins.contracts import Filter
-from plugins.registry import PluginSpec
+from plugins.specs import PluginSpec
 
 
 def judge(scores: pl.DataFrame, filters: Sequence[PluginSpec]) -> pl.DataFrame:

@@ -18,7 +18,8 @@ from corpus.phases.rows import frame_of
 from corpus.phases.tokenize import REFUSALS, tokenize
 from plugins.contracts import Format
 from plugins.models import eos_token_id, tokenizer_digest, tokenizer_path
-from plugins.registry import PluginSpec, ResolvedRecipe
+from plugins.registry import ResolvedRecipe
+from plugins.specs import PluginSpec
 from schemas.errors import UserError
 from schemas.fingerprint import identify
 from schemas.manifest import TokenizerRecord

@@ -12,7 +12,8 @@ from hypothesis import given, strategies as st
 from corpus.schema import schema, write_schema
 from corpus.shipped import recipes
 from plugins.contracts import KINDS, Cleaner
-from plugins.registry import entries, load_recipe
+from plugins.entries import entries
+from plugins.registry import load_recipe
 from schemas.errors import RecipeError, StorageError
 from schemas.recipe import parse
 from schemas.recipe_schema import recipe_schema

@@ -8,7 +8,8 @@ import pytest
 
 from corpus.commands.lists import plugin_rows
 from plugins.contracts import KINDS
-from plugins.registry import load_recipe, local_entries
+from plugins.entries import local_entries
+from plugins.registry import load_recipe
 from schemas.recipe import Recipe, read_toml
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

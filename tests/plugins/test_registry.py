@@ -11,7 +11,9 @@ from tiny_model import make_tokenizer
 
 from corpus.query import query
 from plugins.contracts import Cleaner, Filter
-from plugins.registry import PluginSpec, ResolvedRecipe, entries, load_recipe, local_entries
+from plugins.entries import entries, local_entries
+from plugins.registry import ResolvedRecipe, load_recipe
+from plugins.specs import PluginSpec
 from schemas.errors import RecipeError, UserError
 
 RECIPE = """

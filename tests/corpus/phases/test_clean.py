@@ -14,7 +14,7 @@ from corpus.phases import edits
 from corpus.phases.clean import _finish, _step, clean_documents, natural
 from corpus.phases.gather import page_tables
 from plugins.contracts import Cleaner, Edit, Format, Page, Span
-from plugins.registry import PluginSpec
+from plugins.specs import PluginSpec
 from schemas.fingerprint import identify
 from schemas.tables import DRAFTS, EDITS, EXTRACTED, MERGED
 

@@ -7,7 +7,7 @@ from phase_runs import FILES, Bench
 
 from corpus.phases.annotate import FAILED
 from corpus.phases.judge import judge
-from plugins.registry import PluginSpec
+from plugins.specs import PluginSpec
 
 LENGTH = '[[filter]]\nuse = "length"\nmin_words = 3\nmax_words = 9\n'
 LANGUAGE = '[[filter]]\nuse = "language"\nkeep = ["en"]\nmin_score = 0.5\n'
