@@ -57,8 +57,12 @@ licences: setup
 docs: setup
     {{ bin }}/pytest -q {{ packages }} {{ if path_exists("tests/docs") == "true" { "tests/docs" } else { "" } }}
 
-# Word F1 of extracted text against gold pages, with floors; needs ../shared/data. `just bench --pages sample` is quick.
+# gristmill beside its peers on the same bytes, written to bench/RESULTS.md: about 45 minutes. `just bench filters language` runs two parts.
 bench *args: setup
+    {{ bin }}/python bench/run.py {{ args }}
+
+# Word F1 of extracted text against gold pages, with floors; needs ../shared/data. `just bench-extraction --pages sample` is quick.
+bench-extraction *args: setup
     {{ bin }}/python bench/extraction_quality.py {{ args }}
 
 # Build the wheel and use it from an empty folder that has a `plugins/` of its own.
