@@ -1,4 +1,4 @@
-"""Write locks/py3XX.txt: every distribution of every extra, one exact version each.
+"""Write locks/py3XX.txt: every distribution of the extras a developer needs, one exact version each.
 
 `just lock` runs this with uv, once for each Python that gristmill supports. The files name versions only: no index, no
 address, no hash, so that they install from whatever package index pip is set up with. torch and what comes with it
@@ -18,13 +18,16 @@ LOCKS = REPO / "locks"
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORM = "x86_64-manylinux_2_28"
 
+EXTRAS = ("train", "unsloth", "ray", "dev")
+"""Not those that only `just bench` installs, into environments of its own."""
+
 LEFT_OUT = re.compile(
     r"^(torch|torchvision|torchaudio|torchao|xformers|triton|nvidia-[\w-]+|cuda-[\w-]+)==", re.IGNORECASE
 )
 """Installed with torch or not needed; FINDINGS "Installing" measured that none is missed on a CPU."""
 
 HEADER = """\
-# Python {python}, Linux x86-64. Made by `just lock` (tools/lock.py) from pyproject.toml, all extras; do not edit.
+# Python {python}, Linux x86-64. Made by `just lock` (tools/lock.py) from pyproject.toml and its extras; do not edit.
 # torch and what comes with it are left out on purpose: see locks/torch.txt.
 """
 
@@ -33,7 +36,8 @@ def compiled(python: str) -> list[str]:
     """The resolved requirements for one Python, sorted, torch's family included."""
     command = [
         *(str(Path(sys.executable).with_name("uv")), "pip", "compile", "--quiet"),
-        *("--all-extras", "--python-version", python, "--python-platform", PLATFORM),
+        *(word for extra in EXTRAS for word in ("--extra", extra)),
+        *("--python-version", python, "--python-platform", PLATFORM),
         *("--only-binary", ":all:", "--override", "locks/overrides.txt", "--constraint", "locks/torch.txt"),
         *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
         "pyproject.toml",

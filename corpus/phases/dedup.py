@@ -62,67 +62,89 @@ def dedup(
     the same, similarity 1; and "fuzzy" where it is alike, also for an exact copy of a document that was itself dropped for the survivor's sake.
     """
     order = survivor_order(candidates, options.survivor)
-    own = candidates["doc_id"].to_numpy(zero_copy_only=False)[order]
-    fixed = 0 if others is None else len(others.keys)
-    keys = own if others is None else np.concatenate([others.keys, own])
-    ranks = np.arange(len(keys))
-
-    by_address = ranks.copy()
-    if options.url:
-        urls = pl.Series(pl.from_arrow(candidates["url"])).gather(order)
-        by_address[fixed:] = first_with_address(urls) + fixed
-    gone = by_address != ranks
-
-    hashes = [
-        candidates["exact_hash"].take(order),
-        *(() if others is None else [others.signatures["exact_hash"]]),
-    ]
-    representative = _representatives(hashes[::-1], gone, exact=options.exact)
-    leader, likeness = representative.copy(), np.ones(len(ranks))
-    chosen = ranks[~gone & (representative == ranks)]
-    signed = _signed(candidates, others, order, keys, chosen)
+    line = _line_up(candidates, options, order, others)
+    chosen, proven = np.zeros(0, np.int64), Proven.nothing()
+    signed = _signed(candidates, others, order, line)
     if options.fuzzy is not None and signed is not None:
         chosen, signatures = signed
         proven = find_near(signatures, options.fuzzy, read_texts)
-        leader[chosen], likeness[chosen] = chosen[proven.leader], proven.likeness
-    else:
-        chosen, proven = np.zeros(0, np.int64), Proven.nothing()
-    likeness = likeness[representative]  # a copy is as like the survivor as what it copies
-    leader = leader[representative]
-    leader[gone] = leader[by_address[gone]]
-    pairs = list(zip(keys[gone].tolist(), keys[leader[gone]].tolist(), strict=True))
+    leader, likeness = line.representative.copy(), np.ones(len(line.keys))
+    leader[chosen], likeness[chosen] = chosen[proven.leader], proven.likeness
+    likeness = likeness[line.representative]  # a copy is as like the survivor as what it copies
+    leader = leader[line.representative]
+    gone = line.gone
+    leader[gone] = leader[line.by_address[gone]]
+    pairs = list(zip(line.keys[gone].tolist(), line.keys[leader[gone]].tolist(), strict=True))
     likeness[gone] = likeness_of(pairs, (options.fuzzy or Fuzzy()).ngram, read_texts)
 
-    dropped, copies = leader != ranks, representative != ranks
-    dropped[:fixed] = False
-    copies[:fixed] = False
-    exact = copies & (leader == representative)
-    method = np.where(gone, "url", np.where(exact, "exact", "fuzzy"))
-    survivors, names = keys.copy(), np.full(len(keys), None, dtype=object)
-    if others is not None:
-        survivors[:fixed], names[:fixed] = others.doc_ids, others.names
-    duplicates = pl.DataFrame({
-        "doc_id": pl.Series(keys[dropped].tolist(), dtype=pl.String),
-        "survivor_id": pl.Series(survivors[leader[dropped]].tolist(), dtype=pl.String),
-        "similarity": likeness[dropped],
-        "method": method[dropped],
-        "against": pl.Series(names[leader[dropped]].tolist(), dtype=pl.String),
-    })
-    ours = copies & (representative >= fixed)  # what only another corpus joins is no pair of ours
-    ends = (
-        np.concatenate([ranks[ours], chosen[proven.a]]),
-        np.concatenate([representative[ours], chosen[proven.b]]),
-    )
-    edges = _edges(keys, *ends, np.concatenate([np.ones(ours.sum()), proven.pair_likeness]))
+    duplicates = _duplicates(line, leader, likeness, others)
+    methods = dict(duplicates["method"].value_counts().iter_rows())
     counts = {
         "documents": len(order),
-        **{name: int((dropped & (method == name)).sum()) for name in ("exact", "fuzzy", "url")},
+        **{method: methods.get(method, 0) for method in ("exact", "fuzzy", "url")},
         "candidate_pairs": proven.candidate_pairs,
         "compared_pairs": proven.compared_pairs,
         "verified_pairs": len(proven.a),
         "capped_buckets": proven.capped_buckets,
     }
-    return Deduped(_arrow(duplicates.sort("doc_id"), DUPLICATES), edges, counts)
+    return Deduped(_arrow(duplicates.sort("doc_id"), DUPLICATES), _edges(line, chosen, proven), counts)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """All documents by rank: those of other corpora, then ours in survivor order."""
+
+    keys: Strings
+    fixed: int
+    """So many are of other corpora."""
+    by_address: Numbers
+    """The first with the same address: the document itself where addresses do not count."""
+    representative: Numbers
+    """The first with the same text, of those that their address lets stay."""
+
+    @property
+    def ranks(self) -> Numbers:
+        return np.arange(len(self.keys))
+
+    @property
+    def gone(self) -> npt.NDArray[np.bool_]:
+        """Those that another one with their address stands for."""
+        return self.by_address != self.ranks
+
+
+def _line_up(candidates: pa.Table, options: Dedup, order: Numbers, others: Others | None) -> _Line:
+    keys = candidates["doc_id"].to_numpy(zero_copy_only=False)[order]
+    hashes = [candidates["exact_hash"].take(order)]
+    fixed = 0
+    if others is not None:
+        fixed = len(others.keys)
+        keys = np.concatenate([others.keys, keys])
+        hashes.insert(0, others.signatures["exact_hash"])
+    by_address = np.arange(len(keys))
+    if options.url:
+        urls = pl.Series(pl.from_arrow(candidates["url"])).gather(order)
+        by_address[fixed:] = first_with_address(urls) + fixed
+    gone = by_address != np.arange(len(keys))
+    return _Line(keys, fixed, by_address, _representatives(hashes, gone, exact=options.exact))
+
+
+def _duplicates(
+    line: _Line, leader: Numbers, likeness: npt.NDArray[np.float64], others: Others | None
+) -> pl.DataFrame:
+    """A row for each of ours that is not its own leader."""
+    dropped = (leader != line.ranks) & (line.ranks >= line.fixed)
+    exact = (line.representative != line.ranks) & (leader == line.representative)
+    method = np.where(line.gone, "url", np.where(exact, "exact", "fuzzy"))
+    survivors, names = line.keys.copy(), np.full(len(line.keys), None, dtype=object)
+    if others is not None:
+        survivors[: line.fixed], names[: line.fixed] = others.doc_ids, others.names
+    return pl.DataFrame({
+        "doc_id": pl.Series(line.keys[dropped].tolist(), dtype=pl.String),
+        "survivor_id": pl.Series(survivors[leader[dropped]].tolist(), dtype=pl.String),
+        "similarity": likeness[dropped],
+        "method": pl.Series(method[dropped].tolist(), dtype=pl.String),
+        "against": pl.Series(names[leader[dropped]].tolist(), dtype=pl.String),
+    })
 
 
 def survivor_order(candidates: pa.Table, keys: tuple[str, ...]) -> Numbers:
@@ -148,14 +170,16 @@ def _representatives(hashes: list[pa.ChunkedArray], gone: npt.NDArray[np.bool_],
 
 
 def _signed(
-    candidates: pa.Table, others: Others | None, order: Numbers, keys: Strings, chosen: Numbers
+    candidates: pa.Table, others: Others | None, order: Numbers, line: _Line
 ) -> tuple[Numbers, Signed] | None:
-    """Those of the `chosen` ranks that have a signature, with it; None where none has."""
+    """The ranks that go through the fuzzy pass, with their signatures; None where no document has any."""
     tables = [candidates.select(["n_shingles", "minhash"])]
     if others is not None:
         tables.insert(0, others.signatures.select(["n_shingles", "minhash"]))
-    fixed = len(keys) - len(order)
-    rows = np.concatenate([np.arange(fixed), order + fixed])  # rank -> row of `tables` one after the other
+    rows = np.concatenate([
+        np.arange(line.fixed),
+        order + line.fixed,
+    ])  # rank -> row of `tables` one after the other
     valid = np.concatenate([table["minhash"].is_valid().to_numpy() for table in tables])
     if not valid.any():
         return None
@@ -163,23 +187,26 @@ def _signed(
     flat = np.concatenate([chunk.flatten().to_numpy() for chunk in chunks])
     signatures = flat.reshape(int(valid.sum()), -1)
     place = np.cumsum(valid) - 1  # the row of `signatures` that belongs to a row of `tables`
-    chosen = chosen[valid[rows[chosen]]]
+    chosen = line.ranks[~line.gone & (line.representative == line.ranks) & valid[rows]]
     n_shingles = np.concatenate([table["n_shingles"].to_numpy() for table in tables])
     return chosen, Signed(
-        doc_ids=keys[chosen].tolist(),
+        doc_ids=line.keys[chosen].tolist(),
         n_shingles=n_shingles[rows[chosen]],
         signatures=signatures[place[rows[chosen]]],
-        fixed=int(np.searchsorted(chosen, fixed)),
+        fixed=int(np.searchsorted(chosen, line.fixed)),
     )
 
 
-def _edges(doc_ids: Strings, a: Numbers, b: Numbers, likeness: npt.NDArray[np.float64]) -> pa.Table:
-    """Pairs of ranks as EDGES."""
-    one, other = (
-        pl.Series("one", doc_ids[a].tolist(), pl.String),
-        pl.Series("other", doc_ids[b].tolist(), pl.String),
-    )
-    frame = pl.DataFrame([one, other, pl.Series("similarity", likeness)])
+def _edges(line: _Line, chosen: Numbers, proven: Proven) -> pa.Table:
+    """EDGES: copies of one text, and the proven pairs of the `chosen` ranks. What only another corpus joins is no pair of ours."""
+    copies = line.ranks[(line.representative != line.ranks) & (line.representative >= line.fixed)]
+    a = np.concatenate([copies, chosen[proven.a]])
+    b = np.concatenate([line.representative[copies], chosen[proven.b]])
+    frame = pl.DataFrame({
+        "one": pl.Series(line.keys[a].tolist(), dtype=pl.String),
+        "other": pl.Series(line.keys[b].tolist(), dtype=pl.String),
+        "similarity": np.concatenate([np.ones(len(copies)), proven.pair_likeness]),
+    })
     swapped = pl.col("one") > pl.col("other")
     first = pl.when(swapped).then("other").otherwise("one").alias("doc_a")
     second = pl.when(swapped).then("one").otherwise("other").alias("doc_b")
