@@ -4,10 +4,11 @@ import doctest
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from corpus.commands.lists import plugin_rows
-from plugins.contracts import KINDS
+from plugins.contracts import KINDS, Filter
 from plugins.entries import local_entries
 from plugins.registry import load_recipe
 from schemas.recipe import Recipe, read_toml
@@ -33,7 +34,9 @@ def told() -> dict[tuple[str, str], Table]:
 
 
 def block(language: str, number: int = 0) -> str:
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)[number]
+    """A code block of the part on writing plugins."""
+    told = TEXT.partition("## A cleaner of your own")[2]
+    return re.findall(rf"^```{language}\n(.*?)^```$", told, flags=re.MULTILINE | re.DOTALL)[number]
 
 
 def test_every_built_in_plugin_is_documented_and_no_other() -> None:
@@ -78,6 +81,17 @@ def test_the_example_cleaner_does_what_its_docstring_says_and_loads_from_its_rec
     (_, spec) = load_recipe(tmp_path / "recipe.toml").cleaners
     assert spec.make().clean("She swings. [2d6+1: 9] It hits.") == "She swings. 9 It hits."
     assert read_toml(tmp_path / "recipe.toml")["plugins"] == ["./my_cleaners.py"]
+
+
+def test_the_example_filter_scores_and_judges(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(block("python", 1), encoding="utf-8")
+    (entry,) = local_entries(file)
+    shouting = entry.load()()
+    assert isinstance(shouting, Filter)
+    scores = shouting.score(pl.Series(["QUITE loud", "quiet"]))
+    (rule,) = shouting.rules()
+    assert scores.select(rule.fails).to_series().to_list() == [True, False]
 
 
 def test_every_entry_point_group_is_named() -> None:

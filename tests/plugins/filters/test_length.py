@@ -1,16 +1,27 @@
 import polars as pl
 import pytest
+from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
 from plugins.filters.length import Length
+from plugins.kernels.words import shingles
 
 
 def score(*texts):
     return Length().score(pl.Series(texts, dtype=pl.String)).rows()
 
 
-def test_words_are_runs_of_letters_digits_and_underscores():
-    assert score("one two_3, don't", "", "…!", None) == [(4, 16), (0, 0), (0, 2), (None, None)]
+def test_words_are_runs_of_letters_and_digits():
+    assert score("one two_3, don't", "", "…!", None) == [(5, 16), (0, 0), (0, 2), (None, None)]
+    assert score("\0", "a\0b", "soft\u00adhyphen", "zero\u200bwidth") == [(0, 1), (2, 3), (1, 11), (2, 10)]
+
+
+@given(st.lists(st.none() | st.text(), max_size=8))
+def test_words_are_counted_as_shingles_of_one_word_alone_or_together(texts):
+    together = score(*texts)
+    assert together == [row for text in texts for row in score(text)]
+    hashes = shingles(pl.Series(texts, dtype=pl.String).to_arrow(), 1)
+    assert [words or 0 for words, _ in together] == [len(each) for each in hashes]
 
 
 def test_scripts_without_spaces_count_by_character_where_word_processors_do():

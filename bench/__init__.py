@@ -1,0 +1,1 @@
+"""gristmill and its peers side by side, on real pages. `bench/run.py` is where to begin."""
