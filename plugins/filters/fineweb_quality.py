@@ -41,6 +41,7 @@ class FineWebQuality(Filter):
     kernels: ClassVar[tuple[str, ...]] = (
         "plugins.kernels.alphabet",
         "plugins.kernels.buffers",
+        "plugins.kernels.token_memo",
         "plugins.kernels.lines",
         "plugins.kernels.token_tables",
         "plugins.kernels.tokens",
@@ -80,9 +81,9 @@ class FineWebQuality(Filter):
         import polars as pl
 
         from plugins.kernels.buffers import buffers
-        from plugins.kernels.tokens import tokens
+        from plugins.kernels.token_memo import remembered
 
-        parts = [self.score_words(part, tokens(part)) for part in buffers(texts.to_arrow())]
+        parts = [self.score_words(part, remembered(part)) for part in buffers(texts.to_arrow())]
         return pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(self.scores, pl.Float64))
 
     def score_words(self, texts: Texts, words: Spans) -> pl.DataFrame:

@@ -47,6 +47,7 @@ class GopherQuality(Filter):
     kernels: ClassVar[tuple[str, ...]] = (
         "plugins.kernels.alphabet",
         "plugins.kernels.buffers",
+        "plugins.kernels.token_memo",
         "plugins.kernels.lines",
         "plugins.kernels.token_tables",
         "plugins.kernels.tokens",
@@ -97,9 +98,9 @@ class GopherQuality(Filter):
         import polars as pl
 
         from plugins.kernels.buffers import buffers
-        from plugins.kernels.tokens import tokens
+        from plugins.kernels.token_memo import remembered
 
-        parts = [self.score_words(part, tokens(part)) for part in buffers(texts.to_arrow())]
+        parts = [self.score_words(part, remembered(part)) for part in buffers(texts.to_arrow())]
         if not parts:
             return self.table(_none())
         scored = pl.concat(parts)

@@ -62,6 +62,7 @@ class GopherRepetition(Filter):
     kernels: ClassVar[tuple[str, ...]] = (
         "plugins.kernels.alphabet",
         "plugins.kernels.buffers",
+        "plugins.kernels.token_memo",
         "plugins.kernels.repetition",
         "plugins.kernels.token_tables",
         "plugins.kernels.tokens",
@@ -102,9 +103,9 @@ class GopherRepetition(Filter):
 
         from plugins.kernels.buffers import buffers
         from plugins.kernels.repetition import repetition
-        from plugins.kernels.tokens import tokens
+        from plugins.kernels.token_memo import remembered
 
-        parts = [repetition(part, tokens(part)) for part in buffers(texts.to_arrow())]
+        parts = [repetition(part, remembered(part)) for part in buffers(texts.to_arrow())]
         return self.table(np.concatenate(parts) if parts else np.zeros((0, len(MEASURES))))
 
     @classmethod
