@@ -1,4 +1,4 @@
-"""gristmill's dedup, whole: read, sign in `cores` processes, band, read the candidates again, verify. In: folder, cores, kernels, fuzzy.
+"""gristmill's dedup, whole: read, sign in `cores` processes, band, read the candidates again, verify. In: folder, cores, kernels, fuzzy, exact.
 Out: seconds, phases, removed (ids), counts.
 
 The workers are started and the kernels loaded before the clock starts. Survivors are the first in the order of the files, as with the peers.
@@ -21,7 +21,7 @@ from plugins.kernels.signatures import exact_hashes, sign
 from schemas.recipe import Dedup, Fuzzy
 
 
-def signed(path, ngram, permutations, limit=None):
+def signed(path, ngram, permutations, exact, limit=None):
     """One file's documents, signed; without their texts."""
     use_kernel_cache()
     table = pq.read_table(path, columns=["doc_id", "text"])
@@ -29,17 +29,17 @@ def signed(path, ngram, permutations, limit=None):
     columns = sign(table["text"], ngram, permutations)
     return pa.table({
         "doc_id": table["doc_id"],
-        "exact_hash": exact_hashes(table["text"]),
+        "exact_hash": exact_hashes(table["text"]) if exact else table["doc_id"],
         "n_shingles": columns["n_shingles"],
         "minhash": columns["minhash"],
     })
 
 
-def start_worker(kernels, path, ngram, permutations):
+def start_worker(kernels, path, ngram, permutations, exact):
     import os
 
     os.environ[VARIABLE] = kernels
-    signed(path, ngram, permutations, limit=10)
+    signed(path, ngram, permutations, exact, limit=10)
 
 
 def reader(files):
@@ -60,7 +60,8 @@ def whole(files, options, pool):
     bands, rows = options.fuzzy.shape
     start = time.perf_counter()
     ngram, permutations = options.fuzzy.ngram, bands * rows
-    parts = list(pool.map(signed, files, [ngram] * len(files), [permutations] * len(files)))
+    work = [(path, ngram, permutations, options.exact) for path in files]
+    parts = list(pool.map(signed, *zip(*work, strict=True)))
     table = pa.concat_tables(parts)
     table = table.append_column("position", pa.array(range(table.num_rows)))
     middle = time.perf_counter()
@@ -73,10 +74,10 @@ def main():
     config = json.load(sys.stdin)
     keep_kernels_in(Path(config["kernels"]))
     use_kernel_cache()
-    options = Dedup(fuzzy=Fuzzy(**config["fuzzy"]), survivor=("position",))
+    options = Dedup(exact=config["exact"], fuzzy=Fuzzy(**config["fuzzy"]), survivor=("position",))
     files = sorted(str(path) for path in Path(config["folder"]).glob("*.parquet"))
     bands, rows = options.fuzzy.shape
-    first = (config["kernels"], files[0], options.fuzzy.ngram, bands * rows)
+    first = (config["kernels"], files[0], options.fuzzy.ngram, bands * rows, options.exact)
     with ProcessPoolExecutor(
         config["cores"], mp_context=get_context("forkserver"), initializer=start_worker, initargs=first
     ) as pool:

@@ -13,6 +13,7 @@ instead of texts (at 112 permutations the standard error of an estimate near 0.8
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -177,6 +178,15 @@ def _memberships(batch: pl.DataFrame, members: Numbers) -> Buckets:
     return Buckets(offsets, numbers[np.argsort(documents, kind="stable")].astype(np.int64))
 
 
+def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same tables, one read in advance: decompression and shingling both leave the interpreter free."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, tables, None)
+        while (table := coming.result()) is not None:
+            coming = reader.submit(next, tables, None)
+            yield table
+
+
 def _sets(
     doc_ids: Sequence[str], n_shingles: Numbers, ngram: int, read_texts: ReadTexts
 ) -> tuple[Hashes, Numbers]:
@@ -184,7 +194,7 @@ def _sets(
     bounds = np.zeros(len(doc_ids) + 1, np.int64)
     np.cumsum(n_shingles, out=bounds[1:])
     flat, places = np.zeros(bounds[-1], np.uint64), {doc_id: place for place, doc_id in enumerate(doc_ids)}
-    for table in read_texts(doc_ids):
+    for table in _ahead(read_texts(doc_ids)):
         for doc_id, hashes in zip(table["doc_id"].to_pylist(), shingles(table["text"], ngram), strict=True):
             place, found = places.pop(doc_id), distinct(hashes)
             if len(found) != n_shingles[place]:

@@ -38,6 +38,11 @@ class C4(Filter):
         "plugins.kernels.alphabet",
         "plugins.kernels.buffers",
         "plugins.kernels.c4_lines",
+        "plugins.kernels.raw",
+        "plugins.kernels.sentences",
+        "plugins.kernels.token_infixes",
+        "plugins.kernels.token_lookup",
+        "plugins.kernels.token_rules",
         "plugins.kernels.token_tables",
         "plugins.kernels.tokens",
         "plugins.kernels.words",
@@ -83,7 +88,8 @@ class C4(Filter):
         import polars as pl
 
         from plugins.kernels.buffers import buffers
-        from plugins.kernels.tokens import sentences, tokens
+        from plugins.kernels.sentences import sentences
+        from plugins.kernels.tokens import tokens
 
         empty = pl.DataFrame(schema=dict(zip(self.scores, (pl.Boolean, pl.Boolean, pl.Int64), strict=True)))
         parts = buffers(texts.to_arrow())

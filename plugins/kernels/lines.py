@@ -15,7 +15,8 @@ import numpy.typing as npt
 from plugins.kernels.alphabet import SIZE
 from plugins.kernels.buffers import Texts
 from plugins.kernels.compiled import compiled, inlined
-from plugins.kernels.tokens import Spans, code_points
+from plugins.kernels.token_tables import code_points
+from plugins.kernels.tokens import Spans
 from plugins.kernels.words import decode
 
 Longs = npt.NDArray[np.int64]

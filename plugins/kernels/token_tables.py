@@ -115,6 +115,12 @@ def _flags() -> npt.NDArray[np.uint16]:
     return flags
 
 
+def code_points(ranges: str) -> set[int]:
+    """The code points of ranges as "21 2E 61D-61F", in hexadecimal."""
+    ends = [part.split("-") for part in ranges.split()]
+    return {point for part in ends for point in range(int(part[0], 16), int(part[-1], 16) + 1)}
+
+
 # ------------------------------------------------------------------------------------------------ lists
 
 

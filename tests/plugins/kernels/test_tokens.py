@@ -1,10 +1,12 @@
+import numpy as np
 import pyarrow as pa
 import pytest
 from datatrove_oracle import words_of
 from hypothesis import given, strategies as st
 
-from plugins.kernels.buffers import buffers
-from plugins.kernels.tokens import sentences, tokens
+from plugins.kernels.buffers import Texts, buffers
+from plugins.kernels.sentences import sentences
+from plugins.kernels.tokens import tokens
 
 TEXTS = st.text(max_size=60) | st.lists(
     st.sampled_from([
@@ -73,6 +75,41 @@ def test_tokens_do_not_depend_on_the_batch(texts):
             first, last = spans.offsets[index : index + 2]
             lengths = (spans.ends - spans.starts)[first:last].tolist()
             assert lengths == [len(word.encode()) for word in words_of(text)]
+
+
+@given(
+    st.lists(
+        st.text("aA1.-(é\u0301日\x00", min_size=1, max_size=5).map(lambda piece: piece * 7)
+        | st.text("aZ9.,-_('é\x00", min_size=1, max_size=30),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_a_run_is_cut_alike_however_many_came_before(runs):
+    alone = [word for run in runs for word in words_of(run)]
+    assert words_of(" ".join(runs * 2)) == alone * 2
+
+
+@given(TEXTS, st.binary(max_size=40))
+def test_what_lies_beyond_a_text_is_not_seen(text, beyond):
+    encoded = text.encode()
+    offsets = np.array([0, len(encoded)], np.int64)
+    offsets.flags.writeable = False
+    exact, among = (
+        tokens(Texts(np.frombuffer(data, np.uint8), offsets)) for data in (encoded, encoded + beyond)
+    )
+    assert all(map(np.array_equal, exact, among))
+
+
+@given(st.lists(st.binary(max_size=60), max_size=5))
+def test_tokens_of_bytes_that_are_no_text_stay_in_their_text(texts):
+    offsets = np.cumsum([0, *map(len, texts)])
+    offsets.flags.writeable = False
+    spans = tokens(Texts(np.frombuffer(b"".join(texts), np.uint8), offsets))
+    owners = np.repeat(np.arange(len(texts)), np.diff(spans.offsets))
+    assert (spans.starts < spans.ends).all()
+    assert (spans.starts >= offsets[owners]).all()
+    assert (spans.ends <= offsets[owners + 1]).all()
 
 
 @pytest.mark.parametrize(
