@@ -27,6 +27,7 @@ CODE = (
 
 LIBRARIES = (
     "charset-normalizer",
+    "courlan",
     "duckdb",
     "gristmill",
     "numba",
@@ -62,11 +63,11 @@ def version_fingerprint(
     resolved: ResolvedRecipe,
     sources: tuple[SourceRecord, ...],
     tokenizer: TokenizerRecord,
-    against: Sequence[str] = (),
+    against: Sequence[Sequence[str]] = (),
 ) -> str:
     """H(recipe without [train], sources as content, plugins, phases and kernels as code, tokenizer, libraries).
 
-    `against` are the digests of the corpora that [dedup] compares with. Where things lie is no part of it: not the `path` of a source, nor the name of the model the tokenizer came with.
+    `against` are the names and digests of the corpora that [dedup] compares with. Where things lie is no part of it: not the `path` of a source, nor the name of the model the tokenizer came with.
     """
     recipe = resolved.recipe
     return canonical_hash({
@@ -78,7 +79,7 @@ def version_fingerprint(
         "extract": [recipe.extract.cpu_seconds, recipe.extract.memory_mib, resolved.extractor.identity()],
         "clean": [spec.identity() for spec in resolved.cleaners],
         "filter": [spec.identity() for spec in resolved.filters],
-        "dedup": [recipe.dedup.model_dump(mode="json"), *against],
+        "dedup": [recipe.dedup.model_dump(mode="json", exclude={"against"}), *against],
         "split": recipe.split.model_dump(mode="json"),
         "tokens": [
             tokenizer.digest,

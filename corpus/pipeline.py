@@ -78,7 +78,7 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
     against = resolve_against(resolved, store)
     with _engine(resolved.recipe.name, store, runtime) as engine:
         gathered = gather(resolved, engine)
-        compared = [entry.digest for entry in against]
+        compared = [(entry.name, entry.digest) for entry in against]
         fingerprint = version_fingerprint(resolved, gathered.sources, tokenizer, compared)
         if published := _find(store, resolved.recipe.name, fingerprint):
             return Build(
@@ -100,6 +100,10 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
             unique = dedup(_candidates(passed, notes), resolved.recipe.dedup, read_texts, foreign)
         with engine.progress.phase("split"):
             kept = passed.join(frame_of(unique.duplicates), on="doc_id", how="anti")
+            if kept.height == 0:
+                raise EmptyCorpus(
+                    f"nothing is left to publish: all {passed.height} documents that passed repeat one of {', '.join(entry.name for entry in against)}."
+                )
             placed = split(_splittable(passed, notes), kept["doc_id"], unique.edges, resolved.recipe.split)
         chunks = tokenize_all(
             passed, frame_of(placed.assignment)["doc_id"], tokenizer, model, resolved, engine

@@ -64,6 +64,7 @@ class ResolvedRecipe:
                     del table[option]
                 if spec.beside:
                     table["files"] = spec.beside
+        tables["dedup"]["against"] = [Path(entry).name for entry in self.recipe.dedup.against]
         del tables["tokens"]["model"]  # its tokenizer is compared by digest
         del tables["plugins"]  # paths; what their plugins do is in the fingerprint
         return fingerprint(tables)

@@ -77,6 +77,10 @@ class PluginSpec:
                 f'{self.kind} "{self.use}" is not what it was when the recipe was read: its file, a kernel, or a library that it '
                 "requires has changed meanwhile or differs on this machine. Run the same command again."
             )
+        if self.beside and contents_of(found, self.options, Path(self.base), "")[0] != self.beside:
+            raise UserError(
+                f'a file that {self.kind} "{self.use}" names has changed since the recipe was read. Run the same command again.'
+            )
         return found.model_validate(placed(found, self.options, self.base))
 
     def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
@@ -104,7 +108,12 @@ def placed(cls: type[Plugin], options: Mapping[str, Any], base: str) -> dict[str
     """`options` with absolute paths for files that are named relative to the recipe."""
 
     def absolute(value: Any) -> Any:
-        return str(Path(base, value)) if isinstance(value, str) else [str(Path(base, path)) for path in value]
+        if isinstance(value, str):
+            return str(Path(base, value))
+        listed = isinstance(value, list | tuple) and all(isinstance(path, str) for path in value)
+        return (
+            [str(Path(base, path)) for path in value] if listed else value
+        )  # what is neither, pydantic refuses
 
     placed = {key: absolute(options[key]) for key in cls.marked(Beside) if options.get(key)}
     return {**options, **placed}
@@ -113,12 +122,12 @@ def placed(cls: type[Plugin], options: Mapping[str, Any], base: str) -> dict[str
 def contents_of(
     cls: type[Plugin], options: Mapping[str, Any], base: Path, key: str
 ) -> tuple[str | None, list[Fault]]:
-    """Digest of the files that options name, None where they name none; and a fault for each that cannot be read."""
+    """Digest of the files that options name, their own names included; None where they name none; and a fault for each that cannot be read."""
     found: list[list[str]] = []
     faults: list[Fault] = []
     for option, path in _files_of(cls, options):
         try:
-            found.append([option, digest_file(base / path)])
+            found.append([option, Path(path).name, _digest(base / path)])
         except OSError as error:
             faults.append(
                 Fault(
@@ -127,3 +136,14 @@ def contents_of(
                 )
             )
     return fingerprint(found) if found else None, faults
+
+
+def _digest(file: Path) -> str:
+    """`digest_file`, read once as long as the file seems unchanged."""
+    status = file.stat()
+    return _digest_of(str(file), status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _digest_of(file: str, _modified: int, _size: int) -> str:
+    return digest_file(Path(file))

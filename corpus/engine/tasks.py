@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -43,6 +44,7 @@ class Spec:
             "options": self.options,
             "code": {name: module_digest(name) for name in (*BASE, *self.code)},
             "libraries": {name: library_version(name) for name in self.libraries},
+            "unicode": unicodedata.unidata_version,  # what a letter is, kernels and cleaners ask Python
         })
 
     def folder(self, work: Path) -> Path:

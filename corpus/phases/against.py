@@ -13,6 +13,7 @@ from typing import cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.engine.executor import Engine
@@ -24,7 +25,7 @@ from corpus.phases.dedup import Others
 from corpus.phases.dedup_fuzzy import ReadTexts
 from plugins.registry import ResolvedRecipe
 from schemas.errors import NotFound, UserError
-from schemas.fingerprint import digest_file, fingerprint
+from schemas.fingerprint import digest_file, fingerprint, sha256_file
 from schemas.store import Store
 from schemas.tables import SIGNATURES, TEXT
 
@@ -40,10 +41,12 @@ class Against:
     """One entry, resolved."""
 
     name: str
-    """A version's "books@3", or the entry as it is written."""
+    """A version's "books@3", or the last part of a path: where a file lies is no part of what is made."""
     digest: str
     """Identity of its content."""
     files: tuple[str, ...]
+    digests: tuple[str, ...]
+    """Of each file."""
 
 
 def resolve_against(resolved: ResolvedRecipe, store: Store) -> tuple[Against, ...]:
@@ -59,22 +62,36 @@ def _resolve(entry: str, store: Store, base: Path) -> Against:
             raise UserError(
                 f'dedup.against names "{entry}": {error} A Parquet file is named by a path that ends in .parquet.'
             ) from error
-        return Against(
-            version.spec, version.manifest().fingerprint, tuple(map(str, version.files("documents")))
-        )
+        manifest = version.manifest()
+        files = version.files("documents")
+        known = {record.path: record.sha256 for record in manifest.files}
+        digests = tuple(known.get(file.relative_to(version.path).as_posix(), "") for file in files)
+        return Against(version.spec, fingerprint(digests), tuple(map(str, files)), digests)
     files = sorted(base.glob(entry)) if not Path(entry).is_absolute() else [Path(entry)]
     if not files or not all(file.is_file() for file in files):
         raise UserError(f'dedup.against names "{entry}"; there is no such file under {base}.')
     for file in files:
         try:
-            columns = pq.read_schema(file).names
+            schema = pq.read_schema(file)
+            columns = schema.names
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{file}, named by dedup.against, cannot be read as Parquet: {error}.") from error
+        if "text" in columns and not _holds_text(schema.field("text").type):
+            raise UserError(
+                f"{file}, named by dedup.against: its column `text` holds {schema.field('text').type}."
+            )
         if "text" not in columns:
             raise UserError(
                 f"{file}, named by dedup.against, has no column `text`; it has {', '.join(columns)}. Rename one."
             )
-    return Against(entry, fingerprint([digest_file(file) for file in files]), tuple(map(str, files)))
+    digests = tuple(map(digest_file, files))
+    return Against(Path(entry).name, fingerprint(digests), tuple(map(str, files)), digests)
+
+
+def _holds_text(kind: pa.DataType) -> bool:
+    return any(
+        known(kind) for known in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    )
 
 
 def others(against: Sequence[Against], resolved: ResolvedRecipe, engine: Engine) -> Others | None:
@@ -86,8 +103,8 @@ def others(against: Sequence[Against], resolved: ResolvedRecipe, engine: Engine)
     tasks = [
         Task(
             "corpus.phases.against:sign_file",
-            {"file": file, **options},
-            str(spec.folder(engine.work) / f"{fingerprint([entry.digest, number])}.parquet"),
+            {"file": file, **options, "digest": entry.digests[number]},
+            str(spec.folder(engine.work) / f"{fingerprint([entry.digests[number]])}.parquet"),
             pq.read_metadata(file).num_rows,
         )
         for entry in against
@@ -115,8 +132,13 @@ def others(against: Sequence[Against], resolved: ResolvedRecipe, engine: Engine)
     )
 
 
-def sign_file(file: str, ngram: int | None, permutations: int | None) -> dict[str, Iterator[pa.Table]]:
-    """The task: SIGNATURES of a file's rows; a file without doc_id names them by their numbers."""
+def sign_file(
+    file: str, ngram: int | None, permutations: int | None, digest: str
+) -> dict[str, Iterator[pa.Table]]:
+    """The task: SIGNATURES of a file's rows, named by their numbers where they have no doc_id.
+
+    Raises UserError for a file that is no longer the one with this digest.
+    """
     from plugins.kernels import signatures
 
     use_kernel_cache()
@@ -128,16 +150,17 @@ def sign_file(file: str, ngram: int | None, permutations: int | None) -> dict[st
         for batch in parquet.iter_batches(READ_ROWS, columns=["text", *(["doc_id"] if named else [])]):
             texts = batch["text"].cast(TEXT)
             signed = signatures.sign(texts, ngram or 1, permutations)
-            ids = (
-                batch["doc_id"].cast(pa.string())
-                if named
-                else pa.array(map(str, range(row, row + len(batch))))
-            )
+            ids = pa.array(map(str, range(row, row + len(batch))), pa.string())
+            ids = pc.coalesce(batch["doc_id"].cast(pa.string()), ids) if named else ids
             columns = {"doc_id": ids, "exact_hash": signatures.exact_hashes(texts)}
             yield pa.table(
                 {**columns, "n_shingles": signed["n_shingles"], "minhash": signed["minhash"]}, SIGNATURES
             )
             row += len(batch)
+        if digest not in (digest_file(Path(file)), sha256_file(Path(file))):
+            raise UserError(
+                f"{file}, named by dedup.against, changed during the build. Run the same command again."
+            )
 
     return {MAIN: stream()}
 

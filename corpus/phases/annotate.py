@@ -122,15 +122,15 @@ def _known(versions: Sequence[VersionPath], spec: str, hashes: pl.Series) -> pl.
     for version in reversed(versions):
         try:
             phases = {record.name: record.spec for record in version.manifest().phases}
+            if phases.get("dedup") == spec:
+                wanted = hashes.unique().to_frame()
+                parts = [
+                    frame_of(read_table(file, unknown.columns)).join(wanted, on="content_hash", how="semi")
+                    for file in version.files("signatures")
+                ]
+                return pl.concat([unknown, *parts]).unique("content_hash", keep="first")
         except (Corruption, Mismatch):  # damaged, or written by a newer gristmill: sign again
             continue
-        if phases.get("dedup") == spec:
-            wanted = hashes.unique().to_frame()
-            parts = [
-                frame_of(read_table(file, unknown.columns)).join(wanted, on="content_hash", how="semi")
-                for file in version.files("signatures")
-            ]
-            return pl.concat([unknown, *parts]).unique("content_hash", keep="first")
     return unknown
 
 

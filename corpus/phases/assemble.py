@@ -174,6 +174,10 @@ def _phases(made: Made, fates: pl.DataFrame) -> tuple[PhaseRecord, ...]:
         ("tokenize", made.chunks.spec, unique - lost.get("split", 0), kept),
     )
     return tuple(
-        PhaseRecord(name=name, spec=spec, counts={"in": before, "out": after})
+        PhaseRecord(
+            name=name,
+            spec=spec,
+            counts={"in": before, "out": after} | (made.unique.counts if name == "dedup" else {}),
+        )
         for name, spec, before, after in rows
     )

@@ -40,7 +40,10 @@ def address(url: str) -> str:
 
 def first_with_address(urls: pl.Series) -> Numbers:
     """For each place of `urls`, the first place with the same address; a null is like no other."""
-    named = pl.Series("address", [None if url is None else address(url) for url in urls], dtype=pl.String)
+    addresses = [address(url) if url else None for url in urls]
+    named = pl.Series(
+        "address", [found or None for found in addresses], dtype=pl.String
+    )  # "#top" names no page
     frame = named.to_frame().with_row_index("rank").with_columns(pl.col("rank").cast(pl.Int64))
     first = pl.when(pl.col("address").is_null()).then("rank").otherwise(pl.col("rank").min().over("address"))
     return frame.select(first).to_series().to_numpy()

@@ -8,7 +8,7 @@ from typing import cast
 import polars as pl
 
 from corpus.phases.annotate import FAILED
-from plugins.contracts import Filter
+from plugins.contracts import Filter, Rule
 from plugins.specs import PluginSpec
 
 
@@ -24,7 +24,7 @@ def judge(scores: pl.DataFrame, filters: Sequence[PluginSpec]) -> pl.DataFrame:
     for spec in reversed(filters):
         plugin = cast(Filter, spec.make())
         for rule in reversed(plugin.rules()):
-            fails = rule.fails.fill_null(value=True)
+            fails = _fails(scores, rule)
             reason = pl.when(fails).then(pl.lit(f"{plugin.name}:{rule.reason}")).otherwise(reason)
             detail = pl.when(fails).then(_detail(scores, rule.column, rule.bound)).otherwise(detail)
         raised = pl.col(FAILED).str.starts_with(f"{plugin.name}\n").fill_null(value=False)
@@ -36,6 +36,17 @@ def judge(scores: pl.DataFrame, filters: Sequence[PluginSpec]) -> pl.DataFrame:
             .otherwise(detail)
         )
     return scores.select("doc_id", reason.alias("reason"), detail.alias("detail"))
+
+
+def _fails(scores: pl.DataFrame, rule: Rule) -> pl.Expr:
+    """Where the rule fails, null included. A score that is null throughout has no type that some rules could be asked of: it fails them."""
+    try:
+        scores.head(0).select(rule.fails)
+    except pl.exceptions.PolarsError:
+        if scores.schema.get(rule.column) != pl.Null:
+            raise
+        return pl.lit(value=True)
+    return rule.fails.fill_null(value=True)
 
 
 def _detail(scores: pl.DataFrame, column: str, bound: str) -> pl.Expr:

@@ -170,10 +170,10 @@ def _sets(
 
 
 def _labels(files: Sequence[str]) -> tuple[str, ...]:
-    """Names of files, with their folder's where they would else be alike."""
+    """Names of files, numbered where they would else be alike: where a file lies is no part of what is made."""
     names = [Path(file).name for file in files]
     alike = len(set(names)) < len(names)
-    return tuple("/".join(Path(file).parts[-2:]) if alike else Path(file).name for file in files)
+    return tuple(f"{number}:{name}" if alike else name for number, name in enumerate(names, 1))
 
 
 def _joined(arrays: Sequence[Any], kind: Any) -> Any:

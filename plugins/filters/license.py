@@ -129,6 +129,10 @@ class License(Filter):
         return rules
 
 
+LONGEST = 1000
+"""Characters looked at: pages state licences, and a hostile one at any length."""
+
+
 @lru_cache(maxsize=4096)
 def code_of(stated: str) -> str | None:
     """The code of a licence as it is stated, by address or by name; None where it is not recognised.
@@ -136,7 +140,7 @@ def code_of(stated: str) -> str | None:
     >>> code_of("https://creativecommons.org/licenses/by-sa/4.0/deed.de"), code_of("MIT License")
     ('CC-BY-SA-4.0', 'MIT')
     """
-    text = " ".join(stated.lower().split())
+    text = " ".join(stated[:LONGEST].lower().split())
     if _DENIED.search(text):
         return None
     for pattern in (_CC_ADDRESS, _CC_CODE):

@@ -155,7 +155,8 @@ def host_of(url: str) -> str:
         host = urlsplit(url if "//" in url else f"//{url}").hostname
     except ValueError:  # a broken IPv6 address
         return ""
-    return (host or "").strip(".")
+    host = (host or "").strip(".")
+    return host if len(host) <= 253 else ""  # longer than any host's name (RFC 1035, 3.1)
 
 
 def _above(host: str) -> Iterable[str]:

@@ -126,6 +126,21 @@ def test_the_content_of_a_file_that_an_option_names_is_identity_and_its_place_is
     assert made.score(pl.Series(["x"])).to_dicts() == [{"listed_t": "b"}]
 
 
+def test_a_file_that_changed_after_the_recipe_was_read_is_not_used(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("a")
+    head = 'plugins = ["mine.py"]\n'
+    spec = load(LISTING.format("t", "words.txt"), head=head, mine=LISTED).filters[0]
+    (tmp_path / "words.txt").write_text("another")
+    with pytest.raises(UserError, match="has changed since the recipe was read. Run the same command again"):
+        spec.make()
+
+
+@pytest.mark.parametrize("value", ["5", "[1]"])
+def test_what_names_no_file_is_a_fault_like_any_other(load: Load, value: str) -> None:
+    table = f'[[filter]]\nuse = "listed"\nwords = {value}\n'
+    assert "filter.0.words" in faults(load, table, head='plugins = ["mine.py"]\n', mine=LISTED)
+
+
 def test_a_file_that_an_option_names_and_that_is_not_there_is_a_fault(load: Load) -> None:
     assert (
         "cannot be read: No such file"

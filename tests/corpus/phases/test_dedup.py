@@ -116,6 +116,11 @@ def test_one_address_is_one_document_whatever_it_says_and_its_true_similarity_is
     assert found["c"] == ("a", true_similarity(texts["a"], texts["c"]), "fuzzy")
 
 
+def test_addresses_that_name_no_page_are_not_one_address():
+    texts = {"a": "one two", "b": "three four", "c": "five six"}
+    assert rows(find(texts, Dedup(url=True), url=pa.array(["#top", "/", ""]))) == {}
+
+
 def test_a_document_gone_by_its_address_keeps_no_other_from_staying():
     texts = {"a": "x y z", "b": LONG, "c": LONG}
     urls = pa.array(["http://inn.org/", "http://inn.org", "http://inn.org/other"])

@@ -1,5 +1,7 @@
 """judge names the first rule a document fails, in recipe order; what was not measured fails."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 from hypothesis import given, strategies as st
@@ -133,3 +135,27 @@ def test_every_document_has_one_verdict_in_order_and_passes_only_what_passes_eve
     for (words, lang, score, failed), reason in zip(rows, verdicts["reason"], strict=True):
         good = words is not None and 3 <= words <= 9 and lang == "en" and score is not None and score >= 0.5
         assert (reason is None) == (good and failed is None)
+
+
+ALWAYS = """
+from pathlib import Path
+
+import polars as pl
+from plugins.contracts import Filter, Rule
+
+class Always(Filter):
+    name = "always"
+    scores = ("good",)
+
+    def score(self, texts):
+        raise ValueError("no model")
+
+    def rules(self):
+        return [Rule("bad", ~pl.col("good"), "good", "not good")]
+"""
+
+
+def test_a_filter_that_raised_on_every_document_has_no_type_and_costs_fates_alone(tmp_path: Path) -> None:
+    filters = Bench(tmp_path, FILES + '[[filter]]\nuse = "always"\n', ALWAYS).resolved().filters
+    table = pl.DataFrame({"doc_id": ["a"], "good": [None], FAILED: ["always\nValueError: no model"]})
+    assert judge(table, filters).rows() == [("a", "always:failed", "ValueError: no model")]
