@@ -9,7 +9,7 @@ import pytest
 import trainer
 from plugins.backends.peft import Peft
 from schemas.errors import Corruption, Mismatch, NotFound, UserError
-from schemas.manifest import sha_line
+from schemas.manifest import FORMAT, sha_line
 from schemas.recipe import Train
 from trainer import packing
 from trainer.data import read_rows
@@ -129,7 +129,7 @@ def test_what_a_newer_gristmill_wrote_is_refused(run):
     (path / "manifest.json.sha256").write_text(sha_line((path / "manifest.json").read_bytes()))
     for use in (run.evaluate, lambda: run.chat("The innkeeper")):
         with pytest.raises(
-            Mismatch, match=r"v1 has format 99; this gristmill reads up to 1. Upgrade gristmill"
+            Mismatch, match=rf"v1 has format 99; this gristmill reads up to {FORMAT}. Upgrade gristmill"
         ):
             use()
     record = json.loads((run.path / "gristmill.json").read_bytes()) | {"format_version": 99, "unheard_of": 1}

@@ -96,6 +96,7 @@ def test_every_table_has_the_columns_and_types_that_are_promised(built: Build) -
         "doc_id": pa.string(),
         "lang": pa.string(),
         "lang_score": pa.float32(),
+        "lang_line_share": pa.float32(),
         "n_words": pa.int64(),
         "n_chars": pa.int64(),
     }
