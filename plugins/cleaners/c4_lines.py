@@ -39,6 +39,7 @@ class C4Lines(Cleaner):
     name = "c4-lines"
     requires: ClassVar[tuple[str, ...]] = ("numba", "pyarrow")
     kernels: ClassVar[tuple[str, ...]] = (
+        "plugins.kernels.alphabet",
         "plugins.kernels.buffers",
         "plugins.kernels.c4_lines",
         "plugins.kernels.words",

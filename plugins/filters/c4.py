@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from plugins.contracts import Filter, Rule, Threshold
+from plugins.kernels import TOKENS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,19 +35,7 @@ class C4(Filter):
 
     name = "c4"
     requires: ClassVar[tuple[str, ...]] = ("numba",)
-    kernels: ClassVar[tuple[str, ...]] = (
-        "plugins.kernels.alphabet",
-        "plugins.kernels.buffers",
-        "plugins.kernels.c4_lines",
-        "plugins.kernels.raw",
-        "plugins.kernels.sentences",
-        "plugins.kernels.token_infixes",
-        "plugins.kernels.token_lookup",
-        "plugins.kernels.token_rules",
-        "plugins.kernels.token_tables",
-        "plugins.kernels.tokens",
-        "plugins.kernels.words",
-    )
+    kernels: ClassVar[tuple[str, ...]] = (*TOKENS, "plugins.kernels.c4_lines", "plugins.kernels.sentences")
     scores: ClassVar[tuple[str, ...]] = ("c4_lorem_ipsum", "c4_curly_bracket", "c4_sentences")
 
     min_sentences: Annotated[int, Threshold(), Field(ge=0)] = 5

@@ -22,7 +22,9 @@ class C4Paragraph(Filter):
 
     name = "c4-paragraph"
     requires: ClassVar[tuple[str, ...]] = ("numba",)
-    kernels: ClassVar[tuple[str, ...]] = ("plugins.kernels.buffers", "plugins.kernels.c4_lines")
+    kernels: ClassVar[tuple[str, ...]] = tuple(
+        f"plugins.kernels.{name}" for name in ("alphabet", "buffers", "c4_lines", "words")
+    )
     scores: ClassVar[tuple[str, ...]] = ("c4_third_line_chars",)
 
     min_chars: Annotated[int, Threshold(), Field(ge=1)] = 200

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field, field_validator
 
 from plugins.contracts import Filter, Rule, Threshold
+from plugins.kernels import TOKENS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,19 +39,7 @@ class FineWebQuality(Filter):
 
     name = "fineweb-quality"
     requires: ClassVar[tuple[str, ...]] = ("numba",)
-    kernels: ClassVar[tuple[str, ...]] = (
-        "plugins.kernels.alphabet",
-        "plugins.kernels.buffers",
-        "plugins.kernels.token_memo",
-        "plugins.kernels.lines",
-        "plugins.kernels.raw",
-        "plugins.kernels.token_infixes",
-        "plugins.kernels.token_lookup",
-        "plugins.kernels.token_rules",
-        "plugins.kernels.token_tables",
-        "plugins.kernels.tokens",
-        "plugins.kernels.words",
-    )
+    kernels: ClassVar[tuple[str, ...]] = (*TOKENS, "plugins.kernels.lines")
     scores: ClassVar[tuple[str, ...]] = (
         "fineweb_line_punct",
         "fineweb_short_lines",

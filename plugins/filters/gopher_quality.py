@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from plugins.contracts import Filter, Rule, Threshold
+from plugins.kernels import TOKENS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,19 +45,7 @@ class GopherQuality(Filter):
 
     name = "gopher-quality"
     requires: ClassVar[tuple[str, ...]] = ("numba",)
-    kernels: ClassVar[tuple[str, ...]] = (
-        "plugins.kernels.alphabet",
-        "plugins.kernels.buffers",
-        "plugins.kernels.token_memo",
-        "plugins.kernels.lines",
-        "plugins.kernels.raw",
-        "plugins.kernels.token_infixes",
-        "plugins.kernels.token_lookup",
-        "plugins.kernels.token_rules",
-        "plugins.kernels.token_tables",
-        "plugins.kernels.tokens",
-        "plugins.kernels.words",
-    )
+    kernels: ClassVar[tuple[str, ...]] = (*TOKENS, "plugins.kernels.lines")
     scores: ClassVar[tuple[str, ...]] = (
         "gopher_n_words",
         "gopher_mean_word_length",

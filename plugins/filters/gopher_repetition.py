@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from plugins.contracts import Filter, Rule, Threshold
+from plugins.kernels import TOKENS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,19 +60,7 @@ class GopherRepetition(Filter):
 
     name = "gopher-repetition"
     requires: ClassVar[tuple[str, ...]] = ("numba",)
-    kernels: ClassVar[tuple[str, ...]] = (
-        "plugins.kernels.alphabet",
-        "plugins.kernels.buffers",
-        "plugins.kernels.token_memo",
-        "plugins.kernels.repetition",
-        "plugins.kernels.raw",
-        "plugins.kernels.token_infixes",
-        "plugins.kernels.token_lookup",
-        "plugins.kernels.token_rules",
-        "plugins.kernels.token_tables",
-        "plugins.kernels.tokens",
-        "plugins.kernels.words",
-    )
+    kernels: ClassVar[tuple[str, ...]] = (*TOKENS, "plugins.kernels.repetition")
     scores: ClassVar[tuple[str, ...]] = tuple(f"gopher_{measure}" for measure in MEASURES)
 
     dup_line_frac: Bound = 0.30
