@@ -148,6 +148,12 @@ class Dedup(Section):
     survivor: tuple[str, ...] = ("-n_chars", "url")
     """ORDER BY keys: who stays. "-" means descending; nulls last; ties by doc_id."""
 
+    @model_validator(mode="after")
+    def _compares_somehow(self) -> Dedup:
+        if self.against and not self.exact and self.fuzzy is None:
+            raise ValueError("against: needs exact or fuzzy, which are both off; nothing would be compared")
+        return self
+
     @field_validator("survivor")
     @classmethod
     def _known_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:

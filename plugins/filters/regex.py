@@ -1,6 +1,6 @@
 """Counts of patterns: whatever a regular expression can name, such as phone numbers, boilerplate or a forum's own marks.
 
-Patterns are those of Rust's regex crate: no look-around, no back-references, and so a time that grows with the text alone.
+Patterns are those of Rust's regex crate: no look-around, no back-references, so no pattern takes exponential time; counting all matches may take quadratic time at worst.
 Matches are counted from left to right and do not overlap.
 
     rule         drops a text in which

@@ -99,3 +99,16 @@ def test_a_recipe_survives_a_round_trip() -> None:
     )
     assert recipe is not None
     assert Recipe.model_validate(recipe.model_dump()) == recipe
+
+
+def test_against_with_nothing_to_compare_by_is_a_fault():
+    tables = {
+        "name": "x",
+        "source": [{"use": "files"}],
+        "dedup": {"exact": False, "fuzzy": False, "against": ["a"]},
+    }
+    recipe, faults = parse(tables)
+    assert recipe is None
+    assert [(fault.key, fault.message) for fault in faults] == [
+        ("dedup.against", "needs exact or fuzzy, which are both off; nothing would be compared")
+    ]
