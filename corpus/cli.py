@@ -17,6 +17,7 @@ import typer
 from corpus.commands import options
 from corpus.commands.group import Commands
 from corpus.commands.guard import guarded
+from corpus.commands.plugins.app import plugins
 from corpus.commands.program import program
 
 app = typer.Typer(
@@ -165,24 +166,7 @@ def verify(version: options.VersionSpec, root: options.Root = Path(), as_json: o
         print(f"{place.spec} is whole: every file is what was published ({place.path})")
 
 
-@app.command(epilog="Example: gristmill plugins cleaners")
-@guarded
-def plugins(
-    kind: options.Kind = None,
-    as_json: options.Json = False,
-) -> None:
-    """List what a recipe can name with `use`; with a KIND, each one's options too.
-
-    Plugins in a file of your own need no installing: name the file in the recipe under `plugins`.
-    """
-    from corpus.commands.lists import plugin_lines, plugin_rows
-
-    rows = plugin_rows(kind)
-    if as_json:
-        _print_json(rows)
-    else:
-        print(plugin_lines(rows, with_options=kind is not None))
-
+app.add_typer(plugins, name="plugins")
 
 models = typer.Typer(rich_markup_mode="rich")
 app.add_typer(models, name="models")
