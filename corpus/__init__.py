@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from corpus.crawling import Crawled
     from corpus.version import Version
     from schemas.runtime import ExecutorName
 
-__all__ = ["build", "open"]
+__all__ = ["build", "crawl", "open"]
 
 
 def build(
@@ -38,6 +39,19 @@ def build(
 
     runtime = Runtime(root=Path(root), workers=workers or available_cores(), executor=executor, quiet=quiet)
     return Version(run(recipe, runtime).version)
+
+
+def crawl(
+    recipe: Path | str, *, root: Path | str = ".", refresh: bool = False, quiet: bool = False
+) -> list[Crawled]:
+    """Gather what a recipe's sources have elsewhere, and build nothing: one row a source that gathers.
+
+    Goes on where it was stopped; `refresh` asks again for what is there. Raises what `gristmill crawl` would end with.
+    """
+    from corpus.crawling import crawl as run
+    from schemas.runtime import Runtime
+
+    return run(recipe, Runtime(root=Path(root), quiet=quiet), refresh=refresh)
 
 
 def open(spec: str, *, root: Path | str = ".") -> Version:  # noqa: A001  corpus.open reads as what it does

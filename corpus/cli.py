@@ -81,6 +81,31 @@ def build(
     _print_json(made.to_json())
 
 
+@app.command(epilog="Example: gristmill crawl recipe.toml --refresh")
+@guarded
+def crawl(
+    recipe: options.Recipe,
+    refresh: options.Refresh = False,
+    quiet: options.Quiet = False,
+    root: options.Root = Path(),
+    as_json: options.Json = False,
+) -> None:
+    """Gather what a recipe's sources have elsewhere, and build nothing.
+
+    Sites are asked politely and their answers kept as they came. A crawl that was stopped goes on where it stopped; one that
+    has ended is left as it is, unless --refresh asks again for what changed. `gristmill build` does the same first.
+    """
+    from corpus.commands.summary import crawl_summary
+    from corpus.crawling import crawl as run
+    from schemas.runtime import Runtime
+
+    found = run(recipe, Runtime(root, quiet=quiet), refresh=refresh)
+    if as_json:
+        _print_json([asdict(row) for row in found])
+    else:
+        print(crawl_summary(found, recipe, root))
+
+
 @app.command(
     epilog='Example: gristmill sql hearthside "select stage, reason, count(*) from fates group by all"'
 )

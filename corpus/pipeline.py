@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from corpus.engine.alone import alone
 from corpus.engine.executor import Engine
 from corpus.engine.kernel_cache import keep_kernels_in, use_kernel_cache
 from corpus.engine.parquet import read_table
@@ -32,7 +31,7 @@ from corpus.phases.split import split
 from corpus.phases.tokenize_shards import tokenize_all, tokenizer_record
 from plugins.models import resolve
 from plugins.registry import load_recipe
-from schemas.errors import Corruption, EmptyCorpus, Mismatch, StorageError, UserError
+from schemas.errors import Corruption, EmptyCorpus, Mismatch
 from schemas.manifest import Manifest
 from schemas.recipe import Dedup
 from schemas.runtime import Runtime
@@ -179,32 +178,12 @@ def _find(store: Store, name: str, fingerprint: str) -> VersionPath | None:
 
 @contextmanager
 def _engine(name: str, store: Store, runtime: Runtime) -> Iterator[Engine]:
-    """The build's means. One build of a name at a time: a second would race it for the next version number."""
-    _writable(store)
-    keep_kernels_in(store.cache)
-    use_kernel_cache()
-    engine = Engine(runtime, Progress(runtime.quiet))
-    with (store.work / f"{name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(
-                f'another build of "{name}" is running under {store.root}. Wait for it, or choose another --root.'
-            ) from None
+    """The build's means."""
+    with alone(store, name):
+        keep_kernels_in(store.cache)
+        use_kernel_cache()
+        engine = Engine(runtime, Progress(runtime.quiet))
         try:
             yield engine
         finally:
             engine.close()
-
-
-def _writable(store: Store) -> None:
-    """Fail before any work where the root cannot be written."""
-    try:
-        for folder in (store.work, store.corpora):
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-    except OSError as error:
-        raise StorageError(
-            f"{store.root} cannot be written: {error.strerror}. Versions and work lie there; choose another folder with --root."
-        ) from error

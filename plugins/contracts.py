@@ -10,7 +10,7 @@ Raise on a document you cannot handle: it costs that document a fate with your m
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -77,6 +77,10 @@ class Place:
 
     base: Path
     work: Path
+    tell: Callable[[str], None] = lambda _line: None
+    """Shows how far long work has come, each line in place of the one before."""
+    refresh: bool = False
+    """Ask again for what is already in `work` (`gristmill crawl --refresh`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +129,14 @@ class Page:
 class Scraper(Plugin):
     """Brings pages. May also define `parse(html: str) -> Extracted` where it knows its pages better than an extractor."""
 
+    @property
+    def gathers(self) -> bool:
+        """Whether `parts` first brings something from elsewhere into `place.work`: then `gristmill crawl` runs it."""
+        return False
+
     def parts(self, place: Place) -> Sequence[Part]:
-        """Cut the source into independent pieces, in order. Raises SourceError for what is not there."""
+        """Cut the source into independent pieces, in order; called once, in the build's own process. What must come first, such as a
+        crawl, is done here, and goes on where it was stopped. Raises SourceError for what is not there."""
         return [Part({})]
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
     <root>/corpora/<name>/v<N>/          published versions: read-only, whole or absent
     <root>/runs/<name>/<n>/              training runs
+    <root>/.gristmill/sources/<name>/    what scrapers brought from elsewhere: crawls with their archives
     <root>/.gristmill/work/              task outputs, content-addressed; safe to delete
     <root>/.gristmill/cache/             compiled kernels
     <root>/.gristmill/models/<name>/     base models and tokenizers
@@ -37,6 +38,10 @@ class Store:
     @property
     def runs(self) -> Path:
         return self.root / "runs"
+
+    @property
+    def sources(self) -> Path:
+        return self.root / ".gristmill" / "sources"
 
     @property
     def work(self) -> Path:

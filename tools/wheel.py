@@ -16,7 +16,7 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
 PACKAGES = {"schemas", "plugins", "corpus", "trainer"}
-NEEDED = ("corpus/recipes/demo/", "corpus/cli.py", "plugins/contracts.py")
+NEEDED = ("corpus/recipes/demo/", "corpus/recipes/plugins/", "corpus/cli.py", "plugins/contracts.py")
 """What must be in the wheel for `gristmill demo` and `gristmill init` to work from it."""
 
 

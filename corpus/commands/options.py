@@ -64,13 +64,6 @@ CorpusName = Annotated[
     str | None, Argument(metavar="NAME", help="One corpus; without it, all of them.", show_default=False)
 ]
 
-Kind = Annotated[
-    str | None,
-    Argument(
-        metavar="KIND",
-        help="scrapers, extractors, cleaners, filters, formats or backends: with their options.",
-    ),
-]
 ModelName = Annotated[
     str, Argument(metavar="NAME", help="A name `gristmill models` lists, or a hub id ORG/NAME.")
 ]
@@ -85,4 +78,5 @@ SchemaFile = Annotated[Path | None, Argument(metavar="FILE", help="Where it goes
 
 Online = Annotated[bool, Option("--online", help="Also try to reach the model hub.")]
 Steps = Annotated[int | None, Option("--steps", min=1, metavar="N", help="Train at most N optimiser steps.")]
+Refresh = Annotated[bool, Option("--refresh", help="Ask again for what is there, if it changed.")]
 Again = Annotated[bool, Option("--again", help="Train a new adapter though one is already there.")]

@@ -10,6 +10,9 @@ from corpus.commands.program import program
 from schemas.store import SPLITS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from corpus.crawling import Crawled
     from corpus.pipeline import Build
     from schemas.manifest import Manifest
     from schemas.store import VersionPath
@@ -30,6 +33,20 @@ def build_summary(build: Build, recipe: Path, root: Path) -> str:
         *version_summary(build.version, build.manifest),
         *_next(spec, recipe, root),
     ])
+
+
+def crawl_summary(found: Sequence[Crawled], recipe: Path, root: Path) -> str:
+    """The lines a person reads after a crawl."""
+    lines = []
+    for source in found:
+        lines += [
+            f"{source.source}: {source.fates.get('ok', 0):,} pages, {source.bytes:,} bytes, in {source.seconds:.1f} s",
+            f"  {source.path}",
+        ]
+        lost = [(reason, count) for reason, count in source.fates.items() if reason != "ok"]
+        lines += ["  could not be had:", columns(lost, indent="    ")] if lost else []
+    where = "" if root == Path() else f" --root {root}"
+    return "\n".join([*lines, "", f"next: {program()} build {recipe}{where}"])
 
 
 def _counted(manifest: Manifest) -> str:

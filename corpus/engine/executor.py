@@ -38,6 +38,10 @@ class Engine:
     def work(self) -> Path:
         return Store(self.runtime.root).work.absolute()
 
+    @property
+    def sources(self) -> Path:
+        return Store(self.runtime.root).sources.absolute()
+
     def run(self, phase: str, tasks: Sequence[Task], unit: str) -> int:
         """Perform all tasks that are not done; returns the units of work performed.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -44,6 +44,20 @@ class Progress:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
     @contextmanager
+    def line(self, name: str) -> Iterator[Callable[[str], None]]:
+        """What long work without a known end says of itself: one line that is replaced on a terminal, now and then a line elsewhere."""
+        if self.quiet:
+            yield lambda _line: None
+        elif sys.stderr.isatty():
+            from rich.console import Console
+            from rich.text import Text
+
+            with Console(stderr=True).status(Text(name)) as status:
+                yield lambda line: status.update(Text(f"{name:<9} {line}"))
+        else:
+            yield _now_and_then(name)
+
+    @contextmanager
     def meter(self, name: str, total: int, unit: str) -> Iterator[Meter]:
         """A bar for `total` units of work."""
         if self.quiet or total == 0:
@@ -55,6 +69,18 @@ class Progress:
             lines = _Lines(name, total, unit)
             yield lines
             lines.end()
+
+
+def _now_and_then(name: str) -> Callable[[str], None]:
+    last = -EVERY
+
+    def tell(line: str) -> None:
+        nonlocal last
+        if (now := time.perf_counter()) - last >= EVERY:
+            last = now
+            print(f"{name:<9} {line}", file=sys.stderr, flush=True)
+
+    return tell
 
 
 class _Silent:

@@ -7,7 +7,7 @@ with the place of its bytes. Contents stay where they are: in the source's files
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -46,7 +46,9 @@ def gather(resolved: ResolvedRecipe, engine: Engine) -> Gathered:
     """Fetch or read every source. Raises SourceError for what is not there, EmptyCorpus where no source has a page."""
     tasks: list[Task] = []
     for source, spec in zip(resolved.recipe.source, resolved.scrapers, strict=True):
-        tasks += _tasks(resolved.recipe.name, source.label, spec, resolved.base, engine.work)
+        with engine.progress.line(source.label) as tell:
+            place = place_of(resolved, source.label, engine.sources, tell)
+            tasks += _tasks(source.label, spec, place, engine.work)
     engine.run("gather", tasks, "parts")
     frames = [_plan(Path(task.output)) for task in tasks]
     pages = pl.concat(frames).sort("source", "locator", maintain_order=True) if frames else pl.DataFrame()
@@ -62,15 +64,26 @@ def gather(resolved: ResolvedRecipe, engine: Engine) -> Gathered:
     return Gathered(pages, tuple(records))
 
 
-def _tasks(name: str, label: str, spec: PluginSpec, base: Path, work: Path) -> list[Task]:
+def place_of(
+    resolved: ResolvedRecipe,
+    label: str,
+    sources: Path,
+    tell: Callable[[str], None] = lambda _line: None,
+    *,
+    refresh: bool = False,
+) -> Place:
+    """Where the scraper of a source stands. One build of a name runs at a time, so nobody else keeps state there, nor rewrites what is read
+    live while this build reads it."""
+    return Place(resolved.base, sources / resolved.recipe.name / label, tell, refresh)
+
+
+def _tasks(label: str, spec: PluginSpec, place: Place, work: Path) -> list[Task]:
     scraper = cast(Scraper, spec.make())
-    # One build of a name runs at a time, so nobody else keeps state there, nor rewrites what is read live while this build reads it.
-    place = Place(base, work / "sources" / name / label)
     phase = Spec("gather", {"source": label, "scraper": spec.identity(without=Locates)}, CODE)
     folder = phase.folder(work)
     tasks = []
     for part in scraper.parts(place):
-        named = part.digest or f"live-{fingerprint([name, str(base), part.where])}"
+        named = part.digest or f"live-{fingerprint([str(place.work), str(place.base), part.where])}"
         inputs = {
             "label": label,
             "plugin": spec.to_json(),
