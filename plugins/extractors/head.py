@@ -1,12 +1,14 @@
 """What a page says of itself in its head: title, author, date, canonical address, licence. One parse, no heuristics on the body.
 
-Trafilatura's own metadata costs more than its text; this takes some milliseconds. What is not stated is null: a guess would be
+Trafilatura's own metadata costs more than its text; this takes some milliseconds: the tree is walked once, since each element taken from a
+query's result costs time by the length of the result (resiliparse 2.0.1: 5 s for 1,000 links with `rel`, against 20 ms). What is not stated is null: a guess would be
 taken for a fact later. JSON-LD is not read.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -51,22 +53,29 @@ def read_head(html: str) -> Extracted:
     document = tree.document
     if document is None:
         return Extracted(text=None)
-    meta = _metas(document)
-    links = document.query_selector_all("link[rel][href], a[rel][href]")
+    elements = [node for node in document if node.tag in {"meta", "link", "a"}]
+    meta = metas(elements)
     return Extracted(
         text=None,
         title=_first(meta, _TITLE) or _short(tree.title),
         author=next((name for key in _AUTHOR if (name := meta.get(key)) and not _ADDRESS.match(name)), None),
         published=next((date for key in _PUBLISHED if (date := _date(meta.get(key)))), None),
-        url=_address(_related(links, "canonical")) or _address(meta.get("og:url")),
-        license=_related(links, "license") or _first(meta, _LICENSE) or _commons(document),
+        url=_address(_related(elements, "canonical")) or _address(meta.get("og:url")),
+        license=stated_license(elements, meta) or _commons(elements),
     )
 
 
-def _metas(document: Any) -> dict[str, str]:
-    """Lower-case name or property → first content that is not empty."""
+def stated_license(elements: Iterable[Any], meta: dict[str, str]) -> str | None:
+    """What a page's <link> and <a> elements or `metas` name as its licence, as stated. An element has `tag` and `getattr(name)`."""
+    return _related(elements, "license") or _first(meta, _LICENSE)
+
+
+def metas(elements: Iterable[Any]) -> dict[str, str]:
+    """Lower-case name or property → first content that is not empty, of the <meta> among the elements."""
     found: dict[str, str] = {}
-    for element in document.query_selector_all("meta[content]"):
+    for element in elements:
+        if element.tag != "meta":
+            continue
         for attribute in ("property", "name", "itemprop"):
             key = (element.getattr(attribute) or "").strip().lower()
             value = _short(element.getattr("content"))
@@ -75,19 +84,21 @@ def _metas(document: Any) -> dict[str, str]:
     return found
 
 
-def _related(links: Any, relation: str) -> str | None:
+def _related(elements: Iterable[Any], relation: str) -> str | None:
     """The address of the first link with this relation."""
-    for link in links:
-        if relation in (link.getattr("rel") or "").lower().split():
-            return _short(link.getattr("href"))
+    for element in elements:
+        if (
+            element.tag != "meta"
+            and relation in (element.getattr("rel") or "").lower().split()
+            and element.getattr("href") is not None
+        ):
+            return _short(element.getattr("href"))
     return None
 
 
-def _commons(document: Any) -> str | None:
+def _commons(elements: Iterable[Any]) -> str | None:
     """The Creative Commons licence linked to, if it is one only: two are those of two pictures, not of the page."""
-    hrefs = (
-        link.getattr("href") or "" for link in document.query_selector_all('a[href*="creativecommons.org/"]')
-    )
+    hrefs = (element.getattr("href") or "" for element in elements if element.tag == "a")
     names = {found[0] for href in hrefs if (found := _COMMONS.match(href.strip()))}
     linked = sorted({name.lower().replace("http:", "https:") for name in names})
     return linked[0] if len(linked) == 1 else None
