@@ -23,6 +23,7 @@ from rich.text import Text
 from corpus.answers import render
 from corpus.commands.program import program
 from corpus.commands.summary import version_summary
+from corpus.demo_site import HOST, served
 from corpus.doctor import requirements
 from corpus.pipeline import Build, build
 from corpus.query import query
@@ -80,9 +81,11 @@ def demo(root: Path, *, steps: int | None = None, again: bool = False, recipe: P
     trainer = _trainer()
     guide = Guide()
     home = root / FOLDER
-    recipe = _recipe(recipe or recipes() / "demo" / "recipe.toml", home, steps)
-    _fetch(guide, recipe, home)
-    made = _build(guide, recipe, home)
+    recipe = recipe or recipes() / "demo" / "recipe.toml"
+    with served(recipes() / "demo" / "site", _port(recipe)) as port:
+        recipe = _recipe(recipe, home, steps, port)
+        _fetch(guide, recipe, home)
+        made = _build(guide, recipe, home)
     _ask(guide, made, home)
     run, fresh = _train(guide, trainer, made, recipe, home, again=again)
     _evaluate(guide, run, fresh=fresh)
@@ -106,9 +109,10 @@ def _fetch(guide: Guide, recipe: Path, home: Path) -> None:
 
 def _build(guide: Guide, recipe: Path, home: Path) -> Build:
     guide.step(
-        "From saved pages to a corpus",
+        "From a web site to a corpus",
         f"The recipe {recipe} says where pages come from and how they are cleaned,",
         "judged, deduplicated, split and cut. Every line of it is explained; read it next.",
+        f"A small forum is served at {_seed(recipe)} and crawled as any site would be.",
     )
     made = build(recipe, Runtime(root=home))
     counts, spec = made.manifest.counts, made.version.spec
@@ -240,20 +244,29 @@ def _finished(trainer: Any, made: Build, recipe: Path, home: Path) -> Any:
     return None
 
 
-def _recipe(recipe: Path, home: Path, steps: int | None) -> Path:
-    """The recipe as it lies, or with bounded `steps` a copy in the demo's folder whose paths still lead to the sample."""
-    if steps is None:
+_SEED = re.compile(rf"http://{re.escape(HOST)}:(\d+)/")
+
+
+def _seed(recipe: Path) -> str:
+    """Where the recipe begins to crawl."""
+    found = _SEED.search(recipe.read_text(encoding="utf-8"))
+    assert found, f"{recipe} does not crawl the demo's site"
+    return found[0]
+
+
+def _port(recipe: Path) -> int:
+    return int(_seed(recipe).rstrip("/").rpartition(":")[2])
+
+
+def _recipe(recipe: Path, home: Path, steps: int | None, port: int) -> Path:
+    """The recipe as it lies; or a copy in the demo's folder, where `steps` bound it or its site is served at another port."""
+    if steps is None and port == _port(recipe):
         return recipe
-    text = recipe.read_text(encoding="utf-8")
-    text = re.sub(
-        r'^(path\s*=\s*")(?!/)',
-        lambda found: f"{found[1]}{recipe.parent.absolute()}/",
-        text,
-        flags=re.MULTILINE,
-    )
-    text = re.sub(r"^max_steps\s*=.*\n", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^(\[train\].*)$", rf"\1\nmax_steps = {steps}", text, flags=re.MULTILINE)
-    copy = home / f"{recipe.stem}-{steps}-steps.toml"
+    text = _SEED.sub(f"http://{HOST}:{port}/", recipe.read_text(encoding="utf-8"))
+    if steps is not None:
+        text = re.sub(r"^max_steps\s*=.*\n", "", text, flags=re.MULTILINE)
+        text = re.sub(r"^(\[train\].*)$", rf"\1\nmax_steps = {steps}", text, flags=re.MULTILINE)
+    copy = home / (f"{recipe.stem}-{steps}-steps.toml" if steps is not None else recipe.name)
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(text, encoding="utf-8")
     return copy

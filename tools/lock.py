@@ -18,7 +18,7 @@ LOCKS = REPO / "locks"
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORM = "x86_64-manylinux_2_28"
 
-EXTRAS = ("train", "unsloth", "ray", "dev")
+EXTRAS = ("train", "unsloth", "ray", "pdf", "dev")
 """Not those that only `just bench` installs, into environments of its own."""
 
 LEFT_OUT = re.compile(
