@@ -160,6 +160,8 @@ class Extracted:
     url: str | None = None
     """The page's own canonical address."""
     license: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """What else it says; joins the page's own."""
 
 
 class Extractor(Plugin):

@@ -156,10 +156,12 @@ EXTRACTED = pa.schema([
     pa.field("published", pa.string()),
     pa.field("url", pa.string()),
     pa.field("license", pa.string()),
+    pa.field("metadata", pa.string()),
     pa.field("error", pa.string()),
     pa.field("detail", pa.string()),
 ])
-"""What extraction makes of a page's bytes: a text, or an `error` that is its reason in `fates`. `extract_key` is
+"""What extraction makes of a page's bytes: a text, or an `error` that is its reason in `fates`. `detail` explains either: a text that was
+not found as the source wished says so in `fates`, too. `extract_key` is
 H(content_hash, content_type): equal bytes are extracted once, whatever page they come from."""
 
 DRAFTS = pa.schema([

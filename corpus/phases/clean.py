@@ -7,6 +7,7 @@ works on each message; the document's text is its messages joined by blank lines
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -172,10 +173,18 @@ def _fold(rows: list[dict[str, Any]], found: list[dict[str, Any]]) -> dict[str, 
         "text": text,
         "messages": messages or None,
         "position": first["position"] if len(rows) == 1 else None,
+        "metadata": _metadata(head["metadata"], first["metadata"]),
         "stage": None,
         "reason": None,
-        "detail": None,
+        "detail": next((one["detail"] for one in found if one["detail"]), None),
     }
+
+
+def _metadata(extracted: str | None, gathered: str | None) -> str | None:
+    """What a page's content says of it, and what the source said, which counts."""
+    if extracted is None or gathered is None:
+        return gathered or extracted
+    return json.dumps({**json.loads(extracted), **json.loads(gathered)}, sort_keys=True, ensure_ascii=False)
 
 
 def _step(step: str, cleaner: Cleaner, drafts: list[dict[str, Any]]) -> list[dict[str, Any]]:

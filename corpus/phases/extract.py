@@ -237,15 +237,19 @@ def extract_html(spec: dict[str, Any], page: dict[str, Any]) -> dict[str, Any]:
         return html
     head = read_head(html)
     found = _plugin(canonical(spec["parser"])).parse(html) if spec["parser"] else None
+    note = None
     if found is None or not (found.text or found.messages):
         found = Extracted(_plugin(canonical(spec["extractor"])).extract(html))
+        if spec["parser"]:
+            note = f"{spec['parser']['use']} found nothing; text by {spec['extractor']['use']}"
     if not (found.text and found.text.strip()) and not found.messages:
         return {"error": "empty", "detail": "the page has no main text"}
     columns = {
         name: getattr(found, name) or getattr(head, name)
         for name in ("title", "author", "published", "url", "license")
     }
-    return {"text": found.text, "messages": found.messages, **columns}
+    metadata = json.dumps(found.metadata, sort_keys=True, ensure_ascii=False) if found.metadata else None
+    return {"text": found.text, "messages": found.messages, "metadata": metadata, "detail": note, **columns}
 
 
 def _decoded(page: dict[str, Any], *, html: bool) -> str | dict[str, Any]:

@@ -108,7 +108,7 @@ def _decide(frame: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
     joined = frame.join(
         decided.select("doc_id", *columns), on="doc_id", how="left", suffix="_new", maintain_order="left"
     )
-    fresh = pl.col("stage").is_null()
+    fresh = pl.col("stage").is_null() & pl.col("stage_new").is_not_null()
     return joined.with_columns(
         pl.when(fresh).then(f"{name}_new").otherwise(name).alias(name) for name in columns
     ).select(frame.columns)

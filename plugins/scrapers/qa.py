@@ -33,7 +33,7 @@ class Qa(ThreadPages):
     def parse(self, html: str) -> Extracted:
         """The question, then its answers: accepted first, then by votes, then as the page has them.
 
-        `text` None for a page that asks no question. Raises ValueError for a question without an answer that counts: that page's fate.
+        `metadata` has votes and acceptance of each message. `text` None for a page that asks no question. Raises ValueError for a question without an answer that counts: that page's fate.
         """
         from plugins.scrapers.sites.questions import question_of
         from plugins.scrapers.sites.tree import parsed
@@ -63,6 +63,7 @@ class Qa(ThreadPages):
             messages=[_message(n, p.author, c) for n, (p, c) in enumerate(zip(posts, contents, strict=True))],
             title=asked.title,
             author=question.author,
+            metadata={"votes": [post.votes for post in posts], "accepted": [post.accepted for post in posts]},
         )
 
 

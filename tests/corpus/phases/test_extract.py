@@ -114,6 +114,33 @@ def test_another_extractor_or_limit_extracts_anew(bench: Bench) -> None:
     assert bench.performed["extract"] == 6
 
 
+POSTS = """
+from plugins.contracts import Extracted
+from plugins.scrapers.files import Files
+
+class Posts(Files):
+    name = "posts"
+
+    def parse(self, html):
+        return Extracted("posts alone", metadata={"posts": 2}) if "thread" in html else Extracted(None)
+"""
+
+
+def test_a_page_that_its_scraper_cannot_read_goes_to_the_extractor_and_says_so(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, FILES.replace("files", "posts") + '[extract]\nuse = "none"\n', POSTS)
+    bench.page("a.html", "<p>a thread")
+    bench.page("b.html", "<p>a notice")
+    found = bench.extract()
+    assert found.places["detail"].to_list() == [None, "posts found nothing; text by none"]
+    rows = read_rows([
+        (file, [row]) for file, row in found.places.select("extract_file", "extract_row").iter_rows()
+    ])
+    assert rows.select(["text", "metadata"]).to_pylist() == [
+        {"text": "posts alone", "metadata": '{"posts": 2}'},
+        {"text": "a notice", "metadata": None},
+    ]
+
+
 def test_a_type_without_an_extractor_is_unsupported(tmp_path: Path) -> None:
     bench = Bench(tmp_path, '[[source]]\nuse = "typed"\n[extract]\nuse = "none"\n', PDF)
     found = texts(bench.extract(), bench.gather())

@@ -82,6 +82,20 @@ def test_every_way_to_end_is_told() -> None:
     assert ledger(whole).columns == FATES.names
 
 
+def test_what_a_page_says_of_its_text_stands_beside_the_fate_of_a_document_that_is_kept() -> None:
+    note = "forum found nothing; text by trafilatura"
+    fates = told(
+        outcomes(
+            pages=[page("a"), page("b")],
+            extractions=[page("a"), page("b")],
+            drafts=[document("a", detail=note), document("b", detail=note)],
+            verdicts=[{"doc_id": "d-b", "reason": "length:min_words", "detail": "3 < 60"}],
+        )
+    )
+    assert fates["a"] == ("d-a", "kept", None, note, None)
+    assert fates["b"] == ("d-b", "filter", "length:min_words", "3 < 60", None)
+
+
 def test_a_survivor_of_which_the_tokenizer_makes_nothing_is_no_fault() -> None:
     whole = outcomes(
         pages=[page("a"), page("b"), page("c")],

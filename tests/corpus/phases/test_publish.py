@@ -186,7 +186,7 @@ def test_a_second_build_of_the_name_is_refused_while_the_first_runs(recipe: Path
     work.mkdir(parents=True)
     with (work / "tales.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(UserError, match='another build of "tales" is running under .*--root'):
+        with pytest.raises(UserError, match='another build or crawl of "tales" is running under .*--root'):
             build_here(recipe)
     assert build_here(recipe).new, "the lock ends with its holder"
 
