@@ -1,0 +1,286 @@
+"""A crawl of web sites: from seeds, sitemaps and feeds along their links, politely, and remembered.
+
+Everything the network says lies in the source's own folder: `crawl.sqlite` with a row for each URL, and the answers in WARC files as they
+came. A build runs the crawl to its end, or goes on where a killed one stopped, and reads the pages from there; a crawl that has ended is
+not asked for again until `gristmill crawl --refresh`.
+
+Which URLs stand in the build's ledger: pages, and what should have been one and is not: forbidden by robots.txt, reserved, broken, in a
+trap, failed. Redirects, sitemaps, feeds and what the recipe's own options leave out (`allow`, `deny`, depth, budget) stand in
+`crawl.sqlite` alone, with their fates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from plugins.contracts import Locates, Page, Part, Place, Scraper
+from plugins.web.addresses import Allowed
+from plugins.web.bodies import BodyError, decoded
+from plugins.web.client import Limits, Resolver, system_resolver
+from plugins.web.crawler import ARCHIVE, crawl
+from plugins.web.frontier import Frontier
+from plugins.web.progress import Progress, Summary
+from plugins.web.recovery import archived
+from plugins.web.scope import Obey, Scope, Settings
+from plugins.web.urls import TRACKING, canonical
+from schemas.errors import SourceError
+
+NO_PAGES = frozenset({
+    "redirect",
+    "sitemap",
+    "feed",
+    "no-listing",
+    "denied",
+    "media",
+    "depth",
+    "nofollow",
+    "budget",
+})
+"""Fates of URLs that the build's ledger does not show."""
+MAX_URLS = 10_000
+"""Seeds, sitemaps or feeds."""
+
+
+class Wishes(BaseModel):
+    """Which wishes of a site are honoured: all. What is switched off is recorded with every page."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    robots: bool = True
+    """robots.txt, with its Crawl-delay (RFC 9309)."""
+    nofollow: bool = True
+    """rel=nofollow of links; nofollow and none of pages."""
+    noindex: bool = True
+    """noindex and none, in X-Robots-Tag or <meta name=robots>."""
+    noai: bool = True
+    """noai and noimageai, in the same places."""
+    tdm: bool = True
+    """A reservation of text and data mining (TDMRep)."""
+
+
+class Crawl(Scraper):
+    """Web pages, fetched politely and kept as they came."""
+
+    name = "crawl"
+    requires: ClassVar[tuple[str, ...]] = ("brotli", "zstandard", "lxml", "Resiliparse", "charset-normalizer")
+    kernels: ClassVar[tuple[str, ...]] = (
+        "plugins.extractors.encoding",
+        "plugins.web.bodies",
+        "plugins.web.crawl_tables",
+        "plugins.web.crawler",
+        "plugins.web.frontier",
+        "plugins.web.landing",
+        "plugins.web.lanes",
+        "plugins.web.links",
+        "plugins.web.recovery",
+        "plugins.web.robots",
+        "plugins.web.scope",
+        "plugins.web.signals",
+        "plugins.web.sitemaps",
+        "plugins.web.trap_dates",
+        "plugins.web.traps",
+        "plugins.web.urls",
+        "plugins.web.visits",
+    )
+
+    seeds: Annotated[tuple[str, ...], Field(max_length=MAX_URLS)] = ()
+    """Where to begin: "https://docs.example.org/"."""
+    contact: Annotated[str | None, Locates(), Field(validate_default=True)] = None
+    """Who answers for the crawl: "mailto:you@example.org" or the https address of a page that says so. Sent with every request."""
+    sitemaps: bool | Annotated[tuple[str, ...], Field(max_length=MAX_URLS)] = True
+    """Read the sitemaps that robots.txt names (if robots.txt is read: see `obey`); or the addresses of sitemaps to read."""
+    feeds: Annotated[tuple[str, ...], Field(max_length=MAX_URLS)] = ()
+    """Addresses of RSS or Atom feeds."""
+    allow: tuple[str, ...] = ()
+    """Regular expressions; a URL must match one, anywhere. By default: what lies on the hosts of the seeds."""
+    deny: tuple[str, ...] = ()
+    """Regular expressions; a URL that matches one is left out."""
+    max_depth: Annotated[int | None, Field(ge=0)] = None
+    """Links from a seed at most."""
+    max_pages: Annotated[int | None, Field(ge=1)] = None
+    """Pages at most."""
+    max_bytes: Annotated[int | None, Field(ge=1)] = None
+    """Bytes of bodies at most, as sent; the answers on their way when it is reached still count."""
+    max_page_bytes: Annotated[int, Field(ge=1 << 10, le=128 << 20)] = 32 << 20
+    """Of one body, as sent and unpacked."""
+    media: bool = False
+    """Follow links to what by its ending is no text: images, sound, video, archives, programs, fonts."""
+    obey: Wishes = Wishes()
+    """Which wishes of a site are honoured."""
+    drop_query: tuple[str, ...] | None = None
+    """Query parameters left out of addresses, "utm_*" for all that begin so. By default those that only track visitors
+    (`plugins.web.urls.TRACKING`); session ids go in any case."""
+    allow_private: tuple[str, ...] = ()
+    """Hosts and networks that may be asked though they are private or on this machine: "127.0.0.1", "10.0.0.0/8"."""
+    delay: Annotated[float, Locates(), Field(ge=0, le=86_400)] = 1.0
+    """Seconds between the starts of two requests to one host, at least."""
+    concurrency: Annotated[int, Locates(), Field(ge=1, le=64)] = 1
+    """Requests on their way to one host."""
+    total: Annotated[int, Locates(), Field(ge=1, le=256)] = 16
+    """Requests on their way in all."""
+    retries: Annotated[int, Locates(), Field(ge=0, le=20)] = 3
+    """How often a page is tried again after a failure that may pass."""
+    backoff: Annotated[float, Locates(), Field(ge=0, le=300)] = 2.0
+    """Seconds before the first retry; doubled for each further one."""
+    page_seconds: Annotated[float, Locates(), Field(gt=0, le=3600)] = 60.0
+    """For one page, from the request to the last byte."""
+    http2: Annotated[bool, Locates()] = True
+    """Speak HTTP/2 where it is offered."""
+
+    @field_validator("contact")
+    @classmethod
+    def _reachable(cls, contact: str | None) -> str | None:
+        if contact is None or not re.fullmatch(
+            r"mailto:[^\s@()<>]+@[^\s@()<>]+\.[^\s@()<>]+|https?://[^\s()<>]+", contact
+        ):
+            given = "is missing" if contact is None else f'is "{contact}"'
+            raise ValueError(
+                f'{given}: whoever runs a site must be able to reach you. Write contact = "mailto:you@example.org" '
+                'or contact = "https://example.org/about-my-crawler".'
+            )
+        if not contact.isascii():
+            raise ValueError(f'is "{contact}", which no header can hold: write it in ASCII')
+        return contact
+
+    @field_validator("seeds", "feeds", "sitemaps")
+    @classmethod
+    def _web(cls, urls: bool | tuple[str, ...]) -> bool | tuple[str, ...]:  # noqa: FBT001  as it is given
+        for url in urls if isinstance(urls, tuple) else ():
+            if canonical(url) is None:
+                raise ValueError(
+                    f'"{url}" is no address that can be fetched; write it as "https://example.org/"'
+                )
+        return urls
+
+    @field_validator("allow", "deny")
+    @classmethod
+    def _patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f'"{pattern}" is not a regular expression: {error}') from None
+        return patterns
+
+    @field_validator("allow_private")
+    @classmethod
+    def _networks(cls, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        Allowed.of(allowed)
+        return allowed
+
+    # ------------------------------------------------------------------------------------- gathering
+
+    def settings(self) -> Settings:
+        """The options as the crawler takes them: addresses in their one spelling, each once."""
+        drop = TRACKING if self.drop_query is None else self.drop_query
+
+        def spelt(urls: Sequence[str]) -> tuple[str, ...]:
+            return tuple(dict.fromkeys(url for raw in urls if (url := canonical(raw, drop=drop))))
+
+        return Settings(
+            seeds=spelt(self.seeds),
+            contact=self.contact or "",
+            sitemaps=self.sitemaps if isinstance(self.sitemaps, bool) else spelt(self.sitemaps),
+            feeds=spelt(self.feeds),
+            allow=self.allow,
+            deny=self.deny,
+            max_depth=self.max_depth,
+            max_pages=self.max_pages,
+            max_bytes=self.max_bytes,
+            media=self.media,
+            obey=Obey(**self.obey.model_dump()),
+            allow_private=self.allow_private,
+            drop=drop,
+            delay=self.delay,
+            concurrency=self.concurrency,
+            total=self.total,
+            retries=self.retries,
+            backoff=self.backoff,
+            http2=self.http2,
+            limits=Limits(body_bytes=self.max_page_bytes, page_seconds=self.page_seconds),
+        )
+
+    def parts(self, place: Place) -> Sequence[Part]:
+        """One part: a crawl is one process. Raises SourceError where there is nothing to begin with."""
+        if not (self.seeds or self.feeds or isinstance(self.sitemaps, tuple)):
+            raise SourceError('a crawl needs a place to begin. Write seeds = ["https://example.org/"].')
+        return [Part({})]
+
+    def fetch(self, place: Place, part: Part) -> Iterable[Page]:
+        """Run the crawl to its end, then yield its pages. Raises SourceError where another process crawls into the folder."""
+        self.gather(place)
+        return self.pages(place)
+
+    def gather(
+        self,
+        place: Place,
+        *,
+        refresh: bool = False,
+        resolve: Resolver = system_resolver,
+        report: Callable[[Progress], None] | None = None,
+    ) -> Summary:
+        """Crawl to the end, or from where it stopped on; with `refresh`, ask for everything again."""
+        run = partial(crawl, self.settings(), place.work, refresh=refresh, resolve=resolve, report=report)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(run())
+        # Within a notebook, say, a loop runs already in this thread.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(run())).result()
+
+    def pages(self, place: Place) -> Iterator[Page]:
+        """What was gathered, as pages."""
+        scope, ignored = Scope(self.settings()), self.settings().obey.ignored()
+        frontier = Frontier(place.work, read_only=True)
+        try:
+            for row in frontier.rows():
+                # What an earlier recipe allowed and this one does not is no part of it.
+                near = self.max_depth is None or row["depth"] <= self.max_depth
+                if near and row["fate"] not in NO_PAGES and scope.refusal(row["url"]) is None:
+                    yield self._page(row, place.work / ARCHIVE, ignored)
+        finally:
+            frontier.close()
+
+    def _page(self, row: dict[str, Any], folder: Path, ignored: list[str]) -> Page:
+        page = Page(
+            row["url"],
+            url=row["url"],
+            status=row["status"],
+            content_type=row["content_type"],
+            license=row["license"],
+            fetched_at=datetime.fromisoformat(row["fetched_at"]) if row["fetched_at"] else None,
+            raw_path=row["file"],
+            raw_offset=row["offset"],
+        )
+        page.metadata = {
+            key: value
+            for key, value in {
+                "depth": row["depth"],
+                "found_on": row["found_on"],
+                "signals": json.loads(row["signals"]) if row["signals"] else None,
+                "ignored": ignored or None,
+            }.items()
+            if value is not None
+        }
+        if row["fate"] != "fetched":
+            page.error, page.detail = row["fate"], row["detail"]
+            return page
+        try:
+            answer = archived(folder, row["file"], row["offset"], row["length"])
+            page.content = decoded(answer.body, answer.header("content-encoding"), limit=self.max_page_bytes)
+        except BodyError as error:
+            page.error, page.detail = error.reason, error.detail
+        except (OSError, ValueError) as error:
+            page.error, page.detail = "unreadable", f"{row['file']}: {error}"
+        return page
