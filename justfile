@@ -65,6 +65,10 @@ bench *args: setup
 bench-extraction *args: setup
     {{ bin }}/python bench/extraction_quality.py {{ args }}
 
+# Kill crawls at random moments, 200 times, and look whether a page was lost or fetched twice: about 20 minutes. `just soak 20` is quick.
+soak *args: setup
+    {{ bin }}/python tools/soak_crawl.py {{ args }}
+
 # Build the wheel and use it from an empty folder that has a `plugins/` of its own.
 wheel: setup
     {{ bin }}/python tools/wheel.py

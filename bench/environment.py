@@ -13,7 +13,17 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
 OWN = ("gristmill", "polars", "pyarrow", "numba", "numpy", "trafilatura", "tokenizers")
-PEERS = ("datatrove", "spacy", "datasketch", "rensa", "numpy", "pyarrow", "trafilatura", "tokenizers")
+PEERS = (
+    "datatrove",
+    "spacy",
+    "datasketch",
+    "rensa",
+    "scrapy",
+    "numpy",
+    "pyarrow",
+    "trafilatura",
+    "tokenizers",
+)
 
 EXTRAS = {"bench": "venv", "bench-text-dedup": "venv-text-dedup"}
 """Extra of pyproject.toml → folder of its environment."""

@@ -34,6 +34,7 @@ from plugins.web.recovery import archived
 from plugins.web.scope import Obey, Scope, Settings
 from plugins.web.urls import TRACKING, canonical
 from schemas.errors import SourceError
+from schemas.fingerprint import identify
 
 NO_PAGES = frozenset({
     "redirect",
@@ -47,6 +48,9 @@ NO_PAGES = frozenset({
     "budget",
 })
 """Fates of URLs that the build's ledger does not show."""
+PART_BYTES = 32 << 20
+"""Of bodies as sent, in a part, with ROW_BYTES a URL: some seconds of work for a task."""
+ROW_BYTES = 1 << 10
 MAX_URLS = 10_000
 """Seeds, sitemaps or feeds."""
 
@@ -210,16 +214,40 @@ class Crawl(Scraper):
             limits=Limits(body_bytes=self.max_page_bytes, page_seconds=self.page_seconds),
         )
 
+    @property
+    def gathers(self) -> bool:
+        """Always."""
+        return True
+
     def parts(self, place: Place) -> Sequence[Part]:
-        """One part: a crawl is one process. Raises SourceError where there is nothing to begin with."""
+        """Run the crawl to its end; then its pages by number. Raises SourceError where there is nothing to begin with, or another process
+        crawls into the folder."""
         if not (self.seeds or self.feeds or isinstance(self.sitemaps, tuple)):
             raise SourceError('a crawl needs a place to begin. Write seeds = ["https://example.org/"].')
-        return [Part({})]
+        self.gather(place, refresh=place.refresh, report=lambda progress: place.tell(progress.line()))
+        frontier = Frontier(place.work, read_only=True)
+        try:
+            rows = sorted(
+                (row["id"], identify(*map(str, row.values())), row["size"] or 0) for row in frontier.rows()
+            )
+        finally:
+            frontier.close()
+        found, start, size = [], 0, 0
+        for number, row in enumerate(rows, 1):
+            size += row[2] + ROW_BYTES
+            if size >= PART_BYTES or number == len(rows):
+                digest = identify(*(told for _, told, _ in rows[start:number]))
+                found.append(Part({"first": rows[start][0], "last": row[0]}, digest))
+                start, size = number, 0
+        return found
 
     def fetch(self, place: Place, part: Part) -> Iterable[Page]:
-        """Run the crawl to its end, then yield its pages. Raises SourceError where another process crawls into the folder."""
-        self.gather(place)
-        return self.pages(place)
+        """The pages of a part."""
+        return self.pages(place, part.where["first"], part.where["last"])
+
+    def follow(self, html: str, url: str) -> Sequence[str] | None:
+        """The addresses on a page that are followed; None for all."""
+        return None
 
     def gather(
         self,
@@ -230,7 +258,15 @@ class Crawl(Scraper):
         report: Callable[[Progress], None] | None = None,
     ) -> Summary:
         """Crawl to the end, or from where it stopped on; with `refresh`, ask for everything again."""
-        run = partial(crawl, self.settings(), place.work, refresh=refresh, resolve=resolve, report=report)
+        run = partial(
+            crawl,
+            self.settings(),
+            place.work,
+            refresh=refresh,
+            resolve=resolve,
+            report=report,
+            follow=self.follow,
+        )
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -239,12 +275,12 @@ class Crawl(Scraper):
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(lambda: asyncio.run(run())).result()
 
-    def pages(self, place: Place) -> Iterator[Page]:
-        """What was gathered, as pages."""
+    def pages(self, place: Place, first: int = 0, last: int = 1 << 62) -> Iterator[Page]:
+        """What was gathered, as pages: those whose number in the crawl is from `first` to `last`."""
         scope, ignored = Scope(self.settings()), self.settings().obey.ignored()
         frontier = Frontier(place.work, read_only=True)
         try:
-            for row in frontier.rows():
+            for row in frontier.rows(first, last):
                 # What an earlier recipe allowed and this one does not is no part of it.
                 near = self.max_depth is None or row["depth"] <= self.max_depth
                 if near and row["fate"] not in NO_PAGES and scope.refusal(row["url"]) is None:

@@ -34,7 +34,7 @@ from plugins.web.recovery import recover
 from plugins.web.robots import Robots, robots_of
 from plugins.web.scope import PRODUCT, Settings
 from plugins.web.urls import origin
-from plugins.web.visits import Judge
+from plugins.web.visits import Follow, Judge
 from plugins.web.warc_writing import WarcWriter
 from schemas.errors import SourceError
 
@@ -51,6 +51,7 @@ async def crawl(
     refresh: bool = False,
     resolve: Resolver = system_resolver,
     report: Callable[[Progress], None] | None = None,
+    follow: Follow | None = None,
 ) -> Summary:
     """Run a crawl to its end, or on to its end. `folder` is its own: `crawl.sqlite` and the archive in `warc/`.
 
@@ -66,21 +67,26 @@ async def crawl(
             raise SourceError(
                 f"{folder}: another process is crawling into it. Wait for it, or stop it."
             ) from None
-        return await _Crawl(settings, folder, resolve, report).run(refresh=refresh)
+        return await _Crawl(settings, folder, resolve, report, follow).run(refresh=refresh)
     finally:
         os.close(lock)
 
 
 class _Crawl:
     def __init__(
-        self, settings: Settings, folder: Path, resolve: Resolver, report: Callable[[Progress], None] | None
+        self,
+        settings: Settings,
+        folder: Path,
+        resolve: Resolver,
+        report: Callable[[Progress], None] | None,
+        follow: Follow | None,
     ) -> None:
         self._settings = settings
         self._folder = folder / ARCHIVE
         self._resolve = resolve
         self._report = report
         self._frontier = Frontier(folder, bounded_depth=settings.max_depth is not None)
-        self._judge = Judge(settings, self._frontier.known)
+        self._judge = Judge(settings, self._frontier.known, follow)
         self._landed: list[tuple[Lane, Work | None, Response | FetchError | Robots]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None

@@ -319,11 +319,12 @@ class Frontier:
         """Bytes of all bodies fetched."""
         return self._one("SELECT sum(size) FROM urls WHERE file IS NOT NULL")
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Every row with a fate, in the archive's order; columns as in the table, `found_on` and `origin` as text."""
+    def rows(self, first: int = 0, last: int = 1 << 62) -> Iterator[dict[str, Any]]:
+        """Every row with a fate and an id from `first` to `last`, in the archive's order; columns as in the table, `found_on` and `origin` as text."""
         cursor = self._db.execute(
             "SELECT u.*, o.origin AS origin, f.url AS found_on FROM urls u JOIN origins o ON o.id = u.origin "
-            f"LEFT JOIN urls f ON f.id = u.found_on WHERE u.state = {DONE} ORDER BY u.file, u.offset, u.id"
+            f"LEFT JOIN urls f ON f.id = u.found_on WHERE u.state = {DONE} AND u.id BETWEEN ? AND ? ORDER BY u.file, u.offset, u.id",
+            (first, last),
         )
         names = [column[0] for column in cursor.description]
         for row in cursor:

@@ -26,6 +26,25 @@ class Progress:
     eta: float | None
     """Seconds left, if nothing more is found; None where that cannot be told."""
 
+    def line(self) -> str:
+        """In words, for a person who waits."""
+        left = "" if self.eta is None else f", {_span(self.eta)} left if nothing more is found"
+        return (
+            f"{self.pages:,} pages, {self.queued + self.flying:,} to go, {self.hosts} hosts, {self.errors:,} errors, {self.bytes / 1e6:,.1f} MB, "
+            f"{self.rate:,.1f}/s{left}"
+        )
+
+
+def _span(seconds: float) -> str:
+    """A time as a person says it.
+
+    >>> [_span(seconds) for seconds in (9.4, 600, 9000)]
+    ['9 s', '10 min', '2.5 h']
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:

@@ -7,7 +7,7 @@ because its page turned out to be nearer to a seed) are judged by the same code.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,12 +68,19 @@ class Verdict:
     """Whether its bytes may be kept."""
 
 
+Follow = Callable[[str, str], Sequence[str] | None]
+"""(html, the page's address) → the addresses on it that are followed; None for all."""
+
+
 class Judge:
     """Judges the answers of one crawl."""
 
-    def __init__(self, settings: Settings, known: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, known: Mapping[str, int] | None = None, follow: Follow | None = None
+    ) -> None:
         """`known` tells depths at which URLs are known (`Frontier.known`): found as deep again, they are passed over."""
         self._settings = settings
+        self._follow = follow
         self._known: Mapping[str, int] = {} if known is None else known
         self._scope = Scope(settings)
         self._links = Resolver(lambda href, base: canonical(href, base, drop=settings.drop))
@@ -195,6 +202,10 @@ class Judge:
             ignored = nofollow or (marked and self._settings.obey.nofollow)
             seen[target] = seen.get(target, True) and ignored
         seen.pop(work.url, None)
+        chosen = self._follow(html, url) if self._follow else None
+        if chosen is not None:
+            kept = {canonical(href, base, drop=self._settings.drop) for href in chosen}
+            seen = {target: ignored for target, ignored in seen.items() if target in kept}
         depth, known = work.depth + 1, self._known
         for target, ignored in seen.items():
             if (nearest := known.get(target)) is not None and (ignored or depth >= nearest):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from crawl_site import Site
 from pydantic import ValidationError
 
-from plugins.contracts import Locates, Part, Place
+from plugins.contracts import Locates, Page, Place
+from plugins.scrapers import crawl as module
 from plugins.scrapers.crawl import Crawl
 from schemas.errors import SourceError
 
@@ -91,9 +93,6 @@ def test_how_fast_it_goes_and_who_answers_for_it_is_no_part_of_what_is_gathered(
 def test_a_crawl_that_has_nowhere_to_begin_is_a_fault_of_the_source(tmp_path) -> None:
     with pytest.raises(SourceError, match="seeds = "):
         Crawl(contact="mailto:a@b.example").parts(Place(tmp_path, tmp_path))
-    assert Crawl(contact="mailto:a@b.example", feeds=["https://a.example/f"]).parts(
-        Place(tmp_path, tmp_path)
-    ) == [Part({})]
 
 
 def test_seeds_are_brought_to_their_one_spelling_and_parameters_kept_on_demand() -> None:
@@ -106,18 +105,27 @@ def test_seeds_are_brought_to_their_one_spelling_and_parameters_kept_on_demand()
     assert keeping.settings().seeds == ("https://a.example/?utm_source=b",)
 
 
-def test_fetch_crawls_once_and_yields_each_page_every_time(tmp_path) -> None:
+def gathered(crawl: Crawl, place: Place) -> list[Page]:
+    return [page for part in crawl.parts(place) for page in crawl.fetch(place, part)]
+
+
+def test_a_crawl_runs_once_and_yields_each_page_every_time_whatever_its_parts(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "PART_BYTES", 5 * module.ROW_BYTES)
     with Site(tmp_path, 30) as site:
         crawl = Crawl(
             seeds=[site.url("127.0.0.1", "/p/0")], contact="mailto:a@b.example", delay=0, concurrency=4, allow_private=["127.0.0.1"], backoff=0,
                 allow=[r"/p/\d+$"],
         )  # fmt: skip
         place = Place(tmp_path, tmp_path / "work")
-        (part,) = crawl.parts(place)
-        first = {page.locator: page for page in crawl.fetch(place, part)}
+        lines = []
+        place = replace(place, tell=lines.append)
+        first = {page.locator: page for page in gathered(crawl, place)}
         asked = len(site.log())
-        second = {page.locator: page for page in crawl.fetch(place, part)}
+        parts = crawl.parts(place)
+        second = {page.locator: page for page in gathered(crawl, place)}
         assert len(site.log()) == asked
+        assert [part.digest for part in crawl.parts(place)] == [part.digest for part in parts]
+        assert len(parts) > 1
     assert first == second
     pages = [page for page in first.values() if page.error is None]
     assert len(pages) == 30
@@ -139,7 +147,7 @@ def test_a_page_whose_archive_is_gone_is_a_page_with_an_error(tmp_path) -> None:
             allow_private=["127.0.0.1"],
         )
         place = Place(tmp_path, tmp_path / "work")
-        list(crawl.fetch(place, Part({})))
+        gathered(crawl, place)
     archive = tmp_path / "work" / "warc" / "crawl-00000.warc.gz"
     archive.write_bytes(archive.read_bytes()[:2000])
     errors = [page.error for page in crawl.pages(place)]
@@ -149,7 +157,7 @@ def test_a_page_whose_archive_is_gone_is_a_page_with_an_error(tmp_path) -> None:
 
 def test_a_crawl_can_be_started_where_a_loop_runs_already(tmp_path) -> None:
     async def notebook(crawl: Crawl) -> int:
-        return len(list(crawl.fetch(Place(tmp_path, tmp_path / "work"), Part({}))))
+        return len(gathered(crawl, Place(tmp_path, tmp_path / "work")))
 
     with Site(tmp_path, 3) as site:
         crawl = Crawl(
@@ -170,9 +178,9 @@ def test_a_smaller_depth_shows_less_and_asks_for_nothing(tmp_path) -> None:
             "allow_private": ["127.0.0.1"],
         }
         place = Place(tmp_path, tmp_path / "work")
-        many = list(Crawl(**options, max_depth=1).fetch(place, Part({})))
+        many = gathered(Crawl(**options, max_depth=1), place)
         asked = len(site.log())
-        (one,) = Crawl(**options, max_depth=0).fetch(place, Part({}))
+        (one,) = gathered(Crawl(**options, max_depth=0), place)
         assert one.locator == options["seeds"][0]
         assert len(many) > 10
         assert len(site.log()) == asked

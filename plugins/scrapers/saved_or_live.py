@@ -1,0 +1,110 @@
+"""Scrapers that know their pages and bring them from either place: saved ones, as `files` reads them, or live ones, as `crawl` fetches them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from plugins.contracts import Locates, Page, Part, Place, Scraper, Threshold
+
+if TYPE_CHECKING:
+    from plugins.scrapers.crawl import Crawl
+
+
+class SavedOrLive(Scraper):
+    """Saved pages at `path`, or live ones from `seeds` on."""
+
+    requires: ClassVar[tuple[str, ...]] = (
+        *("lxml", "Resiliparse", "charset-normalizer", "zstandard", "brotli", "pyarrow"),
+    )
+    kernels: ClassVar[tuple[str, ...]] = (
+        "plugins.scrapers.saved_or_live",
+        "plugins.scrapers.files",
+        "plugins.scrapers.crawl",
+        "plugins.web",
+        "plugins.scrapers.columns",
+        "plugins.scrapers.globs",
+        "plugins.scrapers.media",
+        "plugins.scrapers.records",
+        "plugins.scrapers.tables",
+        "plugins.extractors.head",
+        "plugins.extractors.encoding",
+    )
+
+    path: Annotated[str | tuple[str, ...] | None, Locates(), Field(min_length=1)] = None
+    """Saved pages: one glob or several, relative to the recipe, as for `files`."""
+    seeds: tuple[str, ...] = ()
+    """Live pages: the addresses to begin at; how they are fetched stands in `crawl`."""
+    crawl: dict[str, Any] = Field(default_factory=dict)
+    """Options of the `crawl` scraper: `contact` (required), `delay`, `max_pages` … No sitemap is read unless they say so."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.path is None) == (not self.seeds):
+            raise ValueError(
+                'needs either path ("threads/*.html", saved pages) or seeds (["https://…"], live ones), and not both'
+            )
+        if self.crawl and not self.seeds:
+            raise ValueError("crawl: says how live pages are fetched; it needs seeds")
+        if self.seeds:
+            self.crawler()  # what is wrong with the options of the crawl is wrong with the recipe
+        else:
+            self.source()
+        return self
+
+    @property
+    def gathers(self) -> bool:
+        """Whether it crawls."""
+        return bool(self.seeds)
+
+    def parts(self, place: Place) -> Sequence[Part]:
+        """As `files` or `crawl` cuts them. Raises SourceError as they do."""
+        return self.source().parts(place)
+
+    def fetch(self, place: Place, part: Part) -> Iterable[Page]:
+        """The pages of a part."""
+        return self.source().fetch(place, part)
+
+    def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
+        """As every plugin's; of the crawl's options those count that count for `crawl`."""
+        values = super().identity(without=without)
+        if self.seeds:
+            told = self.crawler().identity(without=without)
+            values["crawl"] = {key: told[key] for key in sorted(self.crawl) if key in told}
+        return values
+
+    def source(self) -> Scraper:
+        """Who brings the pages."""
+        if self.path is None:
+            return self.crawler()
+        from plugins.scrapers.files import Files
+
+        return Files(path=self.path, **self.files_options())
+
+    def crawler(self) -> Crawl:
+        """Who brings live pages. Raises ValueError for options that are none of its."""
+        given = {"sitemaps": False, **self.crawl_options(), **self.crawl, "seeds": self.seeds}
+        try:
+            return self.crawl_class()(**given)
+        except ValidationError as error:
+            faults = (f"crawl.{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+            raise ValueError("; ".join(faults)) from None
+
+    def files_options(self) -> dict[str, Any]:
+        """Options of `files` besides `path`."""
+        return {}
+
+    def crawl_options(self) -> dict[str, Any]:
+        """Options of `crawl` where the recipe gives none."""
+        return {}
+
+    def crawl_class(self) -> type[Crawl]:
+        """The crawl, or one that knows which links to follow."""
+        from plugins.scrapers.crawl import Crawl
+
+        return Crawl
+
+
+__all__ = ["SavedOrLive"]
