@@ -42,7 +42,9 @@ class C4Lines(Cleaner):
         "plugins.kernels.alphabet",
         "plugins.kernels.buffers",
         "plugins.kernels.c4_lines",
-        "plugins.kernels.words",
+        "plugins.kernels.c4_phrases",
+        "plugins.kernels.raw",
+        "plugins.kernels.scan",
     )
 
     min_words_per_line: Annotated[int, Field(ge=0)] = 3

@@ -35,7 +35,13 @@ class C4(Filter):
 
     name = "c4"
     requires: ClassVar[tuple[str, ...]] = ("numba",)
-    kernels: ClassVar[tuple[str, ...]] = (*TOKENS, "plugins.kernels.c4_lines", "plugins.kernels.sentences")
+    kernels: ClassVar[tuple[str, ...]] = (
+        *TOKENS,
+        "plugins.kernels.c4_lines",
+        "plugins.kernels.c4_phrases",
+        "plugins.kernels.scan",
+        "plugins.kernels.sentences",
+    )
     scores: ClassVar[tuple[str, ...]] = ("c4_lorem_ipsum", "c4_curly_bracket", "c4_sentences")
 
     min_sentences: Annotated[int, Threshold(), Field(ge=0)] = 5
