@@ -52,14 +52,15 @@ def first_with_address(urls: pl.Series) -> Numbers:
 def likeness(
     pairs: Sequence[tuple[str, str]],
     ngram: int,
-    read_texts: Callable[[Sequence[str]], Iterator[pa.Table]],
+    read_texts: Callable[[Sequence[str]], Iterator[Callable[[], pa.Table]]],
 ) -> list[float]:
-    """The true Jaccard similarity of each pair of documents, whose texts `read_texts` streams; two without a word have 0."""
+    """The true Jaccard similarity of each pair of documents, whose texts the loads of `read_texts` hold; two without a word have 0."""
     found: list[float] = []
     for start in range(0, len(pairs), BATCH_PAIRS):
         batch = pairs[start : start + BATCH_PAIRS]
         sets: dict[str, Hashes] = {}
-        for table in read_texts(sorted({doc_id for pair in batch for doc_id in pair})):
+        for load in read_texts(sorted({doc_id for pair in batch for doc_id in pair})):
+            table = load()
             hashed = map(distinct, shingles(table["text"], ngram))
             sets.update(zip(table["doc_id"].to_pylist(), hashed, strict=True))
         found += [max(similarity(sets[one], sets[other], 0.0), UNLIKE + 1) for one, other in batch]

@@ -39,7 +39,6 @@ class C4(Filter):
         *TOKENS,
         "plugins.kernels.c4_lines",
         "plugins.kernels.c4_phrases",
-        "plugins.kernels.scan",
         "plugins.kernels.sentences",
     )
     scores: ClassVar[tuple[str, ...]] = ("c4_lorem_ipsum", "c4_curly_bracket", "c4_sentences")

@@ -39,7 +39,7 @@ class FineWebQuality(Filter):
 
     name = "fineweb-quality"
     requires: ClassVar[tuple[str, ...]] = ("numba",)
-    kernels: ClassVar[tuple[str, ...]] = (*TOKENS, "plugins.kernels.lines", "plugins.kernels.scan")
+    kernels: ClassVar[tuple[str, ...]] = (*TOKENS, "plugins.kernels.lines")
     scores: ClassVar[tuple[str, ...]] = (
         "fineweb_line_punct",
         "fineweb_short_lines",

@@ -45,7 +45,7 @@ class GopherQuality(Filter):
 
     name = "gopher-quality"
     requires: ClassVar[tuple[str, ...]] = ("numba",)
-    kernels: ClassVar[tuple[str, ...]] = (*TOKENS, "plugins.kernels.lines", "plugins.kernels.scan")
+    kernels: ClassVar[tuple[str, ...]] = (*TOKENS, "plugins.kernels.lines")
     scores: ClassVar[tuple[str, ...]] = (
         "gopher_n_words",
         "gopher_mean_word_length",

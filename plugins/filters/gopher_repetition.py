@@ -64,7 +64,6 @@ class GopherRepetition(Filter):
         *TOKENS,
         "plugins.kernels.ngrams",
         "plugins.kernels.repetition",
-        "plugins.kernels.scan",
     )
     scores: ClassVar[tuple[str, ...]] = tuple(f"gopher_{measure}" for measure in MEASURES)
 

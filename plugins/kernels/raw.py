@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 WIDTH = 16
 """Bytes that `letters`, `solid`, `plain` and `copy` look at, all of which must be readable."""
 BLOCK = 64
-"""Bytes that `equal` and `leads` look at, all of which must be readable: a bit of a word for each."""
+"""Bytes that `equal`, `leads`, `wides` and `alphanumerics` look at, all of which must be readable: a bit of a word for each."""
 
 _BYTE, _SHORT, _WORD = ir.IntType(8), ir.IntType(16), ir.IntType(64)
 _LANES, _BLOCK = ir.VectorType(_BYTE, WIDTH), ir.VectorType(_BYTE, BLOCK)
@@ -126,7 +126,7 @@ def leads(typingctx: Any, address: Any) -> Any:  # noqa: ARG001
     """Which of the BLOCK bytes at `address` begin a character of UTF-8."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        least = ir.Constant(_BLOCK, [-64] * BLOCK)
+        least = _block(-64)
         return builder.bitcast(builder.icmp_signed(">=", _block_at(builder, arguments[0]), least), _WORD)
 
     return types.int64(types.int64), generate
@@ -141,14 +141,14 @@ def beginnings(triples: tuple[bytes, ...]) -> Any:
             folded = [
                 builder.or_(
                     _block_at(builder, builder.add(arguments[0], ir.Constant(_WORD, ahead))),
-                    ir.Constant(_BLOCK, [0x20] * BLOCK),
+                    _block(0x20),
                 )
                 for ahead in range(3)
             ]
             found = ir.Constant(ir.VectorType(ir.IntType(1), BLOCK), [0] * BLOCK)
             for triple in triples:
                 here = [
-                    builder.icmp_unsigned("==", lanes, ir.Constant(_BLOCK, [letter] * BLOCK))
+                    builder.icmp_unsigned("==", lanes, _block(letter))
                     for lanes, letter in zip(folded, triple, strict=True)
                 ]
                 found = builder.or_(found, builder.and_(builder.and_(here[0], here[1]), here[2]))
@@ -161,6 +161,10 @@ def beginnings(triples: tuple[bytes, ...]) -> Any:
 
 def _block_at(builder: Any, address: Any) -> Any:
     return builder.load(builder.inttoptr(address, _BLOCK.as_pointer()), align=1)
+
+
+def _block(values: int) -> ir.Constant:
+    return ir.Constant(_BLOCK, [values] * BLOCK)
 
 
 def _lanes(values: int) -> ir.Constant:
@@ -208,5 +212,31 @@ def plain(typingctx: Any, address: Any) -> Any:  # noqa: ARG001
         for mark in b".#":
             others = builder.or_(others, builder.icmp_unsigned("==", lanes, _lanes(mark)))
         return _leading(builder, others)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def alphanumerics(typingctx: Any, address: Any) -> Any:  # noqa: ARG001
+    """Which of the BLOCK bytes at `address` are letters or digits of ASCII."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        lanes = _block_at(builder, arguments[0])
+        letters = builder.sub(builder.or_(lanes, _block(0x20)), _block(97))
+        digits = builder.sub(lanes, _block(48))
+        either = builder.or_(
+            builder.icmp_unsigned("<", letters, _block(26)), builder.icmp_unsigned("<", digits, _block(10))
+        )
+        return builder.bitcast(either, _WORD)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def wides(typingctx: Any, address: Any) -> Any:  # noqa: ARG001
+    """Which of the BLOCK bytes at `address` are not of ASCII."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(builder.icmp_signed("<", _block_at(builder, arguments[0]), _block(0)), _WORD)
 
     return types.int64(types.int64), generate

@@ -1,6 +1,7 @@
 """Dedup as DESIGN section 3 states it: exact first, then proven near-duplicates, in survivor order."""
 
 import random
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -36,16 +37,17 @@ def candidates(texts, fuzzy=None, **columns):
 
 
 def reader(texts, rows=3):
-    """Streams texts in small tables, not in the order asked for."""
+    """Reads texts in small tables, not in the order asked for."""
+
+    def load(part):
+        return pa.table({
+            "doc_id": part,
+            "text": pa.array([texts[doc_id] for doc_id in part], pa.large_string()),
+        })
 
     def read(doc_ids):
         ids = sorted(doc_ids, reverse=True)
-        for start in range(0, len(ids), rows):
-            part = ids[start : start + rows]
-            yield pa.table({
-                "doc_id": part,
-                "text": pa.array([texts[doc_id] for doc_id in part], pa.large_string()),
-            })
+        return (partial(load, ids[start : start + rows]) for start in range(0, len(ids), rows))
 
     return read
 
