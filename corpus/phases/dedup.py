@@ -80,7 +80,8 @@ def dedup(
     gone = line.gone
     leader[gone] = leader[line.by_address[gone]]
     pairs = list(zip(line.keys[gone].tolist(), line.keys[leader[gone]].tolist(), strict=True))
-    likeness[gone] = likeness_of(pairs, (options.fuzzy or Fuzzy()).ngram, read_texts)
+    sizes = 2 * candidates["n_shingles"].take(order).to_numpy()[gone[line.fixed :]]  # of each pair, roughly
+    likeness[gone] = likeness_of(pairs, sizes.tolist(), (options.fuzzy or Fuzzy()).ngram, read_texts)
 
     duplicates = _duplicates(line, leader, likeness, others)
     methods = dict(duplicates["method"].value_counts().iter_rows())

@@ -63,6 +63,11 @@ class BadWords(Filter):
             raise ValueError(f"words: {odd[0]!r} holds nothing to look for")
         return self
 
+    def check(self) -> None:
+        """The lists can be read."""
+        for _entry in entries(self.files):
+            pass
+
     def score(self, texts: pl.Series) -> pl.DataFrame:
         """bad_words, how many; bad_word, the first of them as it stands in the list. A null text holds none."""
         import numpy as np
