@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from corpus.phases import dedup_fuzzy
+from corpus.phases import dedup_fuzzy, dedup_url
 from corpus.phases.dedup import Others, dedup, survivor_order
 from plugins.kernels.signatures import exact_hashes, sign
 from plugins.kernels.words import shingles
@@ -129,6 +129,15 @@ def test_a_document_gone_by_its_address_keeps_no_other_from_staying():
     found = find(texts, Dedup(url=True, survivor=("doc_id",)), url=urls)
     assert rows(found) == {"b": ("a", 0.0, "url")}
     assert found.counts["url"] == 1
+
+
+def test_pairs_by_address_are_the_same_however_few_are_compared_at_a_time(monkeypatch):
+    texts = {f"{number}{half}": f"word{number} and {half}" for number in range(9) for half in "ab"}
+    urls = pa.array([f"http://inn.org/{key[0]}" for key in texts])
+    whole = find(texts, Dedup(exact=False, url=True, survivor=("doc_id",)), url=urls)
+    monkeypatch.setattr(dedup_url, "BATCH_SHINGLES", 5)
+    assert find(texts, Dedup(exact=False, url=True, survivor=("doc_id",)), url=urls) == whole
+    assert whole.counts["url"] == 9
 
 
 def test_an_address_whose_first_document_repeats_another_points_at_the_one_finally_kept():
