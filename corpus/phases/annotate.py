@@ -37,8 +37,8 @@ LIBRARIES = ("polars", "numba")
 LIGHT = tuple(name for name in DRAFTS.names if name not in {"text", "messages", "metadata"})
 """What a whole corpus' documents are decided by."""
 
-OUTAGES = (OSError, MemoryError, ImportError)
-"""What a filter raises on every document of a batch for want of a file, memory or module. That is no document's fault, and scores are
+OUTAGES = (OSError, ImportError)
+"""What a filter raises on every document of a batch, and on more than one, for want of a file or module. That is no document's fault, and scores are
 remembered: so it ends the build."""
 
 BATCH_BYTES = 4 << 20
@@ -209,7 +209,7 @@ def _score_all(plugins: Sequence[Filter], rows: pl.DataFrame) -> pl.DataFrame:
     columns = [rows["doc_id"]]
     for plugin in plugins:
         scored, raised = _score(plugin, rows)
-        if raised and all(isinstance(error, OUTAGES) for error in raised):
+        if len(raised) > 1 and all(isinstance(error, OUTAGES) for error in raised):
             raise UserError(
                 f'filter "{plugin.name}" could score nothing: {told(cast(Exception, raised[0]))}. Mend that and run the same command again; '
                 "what is done is kept."

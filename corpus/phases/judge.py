@@ -57,7 +57,9 @@ def _first(scores: pl.DataFrame, fails: Sequence[pl.Expr]) -> pl.Series:
     """Row for row, the number of the first of `fails` that is true; null where none is."""
     if not fails:
         return pl.Series([None] * scores.height, dtype=pl.Int64)
-    flags = scores.select(fail.alias(str(number)) for number, fail in enumerate(fails)).to_numpy()
+    flags = scores.select(
+        fail.cast(pl.Boolean, strict=True).alias(str(number)) for number, fail in enumerate(fails)
+    ).to_numpy()
     return pl.Series(flags.argmax(axis=1)).set(~pl.Series(flags.any(axis=1)), None)
 
 

@@ -46,8 +46,9 @@ def find(start: int, end: int, phrases: npt.NDArray[np.uint8], phrase_ends: npt.
         if end - start < BLOCK:
             likely &= shifted(-1, BLOCK - (end - start))
         while likely:
-            found |= _phrases_at(start + lowest(likely), end, phrases, phrase_ends)
-            likely &= likely - 1
+            place = lowest(likely)
+            found |= _phrases_at(start + place, end, phrases, phrase_ends)
+            likely ^= 1 << place
         start += BLOCK
     return found
 

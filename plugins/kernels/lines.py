@@ -15,7 +15,7 @@ import numpy.typing as npt
 from plugins.kernels.alphabet import SIZE
 from plugins.kernels.buffers import Texts
 from plugins.kernels.compiled import compiled, inlined
-from plugins.kernels.raw import WIDTH, byte, letters, plain, shifted, word
+from plugins.kernels.raw import WIDTH, byte, letters, plain, shifted, times, word
 from plugins.kernels.scan import (
     MIX_2,
     character,
@@ -166,12 +166,14 @@ def _word_quality(
                 alphas += seen & _ALPHA
             if size <= 8:
                 key = word(origin + start) & low(size)
-                slot = shifted(key * MIX_2, shift)
+                slot = shifted(times(key, MIX_2), shift)
                 while keys[slot] != 0 and keys[slot] != key:
                     slot = (slot + 1) & (len(keys) - 1)
                 if keys[slot] == key and key != 0 and found[which[slot]] != text:
-                    found[which[slot]] = text
-                    stopped += 1
+                    listed = which[slot]
+                    if stop_bounds[listed + 1] - stop_bounds[listed] == size:  # a key tells no NUL at the end
+                        found[listed] = text
+                        stopped += 1
             stop = chain[0, data[end - 1]] if size > 0 else -1
             while stop >= 0:
                 first = stop_bounds[stop]
@@ -287,7 +289,7 @@ def _line_quality(
                 last, _width = character(first, position)
                 ended += last < len(stops) and stops[last]
                 shorts += length <= short
-                slot = shifted(hashed(start, position) * MIX_2, 64 - bits)
+                slot = shifted(times(hashed(start, position), MIX_2), 64 - bits)
                 while tails[slot] >= 0 and not (
                     tails[slot] - heads[slot] == position - start
                     and same(heads[slot], start, position - start)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plugins.kernels.compiled import compiled, inlined
-from plugins.kernels.raw import byte, ones, put, put_byte, shifted, word
+from plugins.kernels.raw import byte, ones, put, put_byte, shifted, times, word
 from plugins.kernels.scan import MIX_1, MIX_2, SLACK, characters, copied, hashed, low
 
 TOP = (2, 3, 4)
@@ -101,8 +101,8 @@ def lay(desk: Desk, origin: int, starts: int, ends: int, words: int) -> None:
             if first & _ASCII:
                 chars -= ones(shifted(first, 7) & ~shifted(first, 6) & _SECOND)
             chars += size
-            key = (first ^ size * MIX_2) * MIX_1
-            put(desk.hashes + index, (key ^ shifted(key, 32)) * MIX_2)
+            key = times(first ^ times(size, MIX_2), MIX_1)
+            put(desk.hashes + index, times(key ^ shifted(key, 32), MIX_2))
         else:
             chars += characters(start, end)
             put(desk.hashes + index, hashed(start, end))
@@ -126,7 +126,7 @@ def _emptied(table: int, items: int) -> int:
 def _slot(table: int, shift: int, key: int) -> int:
     """The address of the slot where `key`, which is not 0, is in the table or would be."""
     mask = (1 << (64 - shift)) - 1
-    slot = shifted(key * MIX_2, shift)
+    slot = shifted(times(key, MIX_2), shift)
     while word(table + 16 * slot) != 0 and word(table + 16 * slot) != key:
         slot = (slot + 1) & mask
     return table + 16 * slot
@@ -173,8 +173,9 @@ def top(desk: Desk, n: int, words: int, count: int) -> tuple[int, int]:
         count -= 1
     shift = _unseen(desk.seen, count)
     for index in range(0, 8 * count, 8):
-        key = word(desk.keys + index) * MIX_2 + word(desk.hashes + word(desk.some + index) + 8 * (n - 1))
-        key = (key ^ shifted(key, 32)) * MIX_1
+        last_hash = word(desk.hashes + word(desk.some + index) + 8 * (n - 1))
+        key = times(word(desk.keys + index), MIX_2) ^ last_hash
+        key = times(key ^ shifted(key, 32), MIX_1)
         put(desk.keys + index, key)
         _see(desk.seen, shift, key)
     left = 0
@@ -195,9 +196,9 @@ def top(desk: Desk, n: int, words: int, count: int) -> tuple[int, int]:
             continue
         entry = word(slot + 8) + (1 << 32)  # times seen before, and where first
         put(slot + 8, entry)
-        times, first = (entry >> 32) + 1, entry & _FIRST
-        if times > best or (times == best and first < best_first):
-            best, best_first = times, first
+        number, first = (entry >> 32) + 1, entry & _FIRST
+        if number > best or (number == best and first < best_first):
+            best, best_first = number, first
     behind = best_first + 8 * n
     chars = word(desk.lengths + behind) - word(desk.lengths + best_first)
     return (chars + n - 1) * best, left >> 3
@@ -232,9 +233,9 @@ def suspects(desk: Desk, words: int) -> int:
 @inlined
 def _window(start: int) -> int:
     """A hash of the _WINDOW bytes at an address."""
-    key = (word(start) ^ word(start + 8) * MIX_2) * MIX_1
+    key = times(word(start) ^ times(word(start + 8), MIX_2), MIX_1)
     key ^= shifted(key, 32)
-    return key * MIX_2
+    return times(key, MIX_2)
 
 
 @inlined
@@ -247,11 +248,12 @@ def _hash_from(desk: Desk, first: int, words: int, keys: int) -> None:
         if first + 8 * n <= 8 * words:
             size = word(desk.places + first + 8 * n) - start
             while done + 8 <= size:
-                key = (key ^ word(desk.joined + start + done)) * MIX_1
+                key = times(key ^ word(desk.joined + start + done), MIX_1)
                 key ^= shifted(key, 29)
                 done += 8
-            ngram = (key ^ (word(desk.joined + start + done) & low(size - done)) ^ size * MIX_2) * MIX_1
-            ngram = (ngram ^ shifted(ngram, 32)) * MIX_2
+            rest = word(desk.joined + start + done) & low(size - done)
+            ngram = times(key ^ rest ^ times(size, MIX_2), MIX_1)
+            ngram = times(ngram ^ shifted(ngram, 32), MIX_2)
             ngram += ngram == 0
         put(keys, ngram)
         keys += desk.stride

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 WIDTH = 16
 """Bytes that `letters`, `solid`, `plain` and `copy` look at, all of which must be readable."""
 BLOCK = 64
-"""Bytes that `equal`, `leads`, `wides` and `alphanumerics` look at, all of which must be readable: a bit of a word for each."""
+"""Bytes that `equal`, `leads`, `wides` and `alphanumerics` look at, all of which must be readable: a bit of a word for each. `beginnings` looks at two more."""
 
 _BYTE, _SHORT, _WORD = ir.IntType(8), ir.IntType(16), ir.IntType(64)
 _LANES, _BLOCK = ir.VectorType(_BYTE, WIDTH), ir.VectorType(_BYTE, BLOCK)
@@ -100,6 +100,16 @@ def shifted(typingctx: Any, value: Any, bits: Any) -> Any:  # noqa: ARG001
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.lshr(arguments[0], arguments[1])
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def times(typingctx: Any, first: Any, second: Any) -> Any:  # noqa: ARG001
+    """The lowest 64 bits of a product. Numba's own of two int64 is undefined once it overflows, and LLVM makes use of that."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.mul(*arguments)
 
     return types.int64(types.int64, types.int64), generate
 

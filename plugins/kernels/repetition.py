@@ -14,7 +14,7 @@ import numpy.typing as npt
 from plugins.kernels.buffers import Texts
 from plugins.kernels.compiled import compiled
 from plugins.kernels.ngrams import DUP, TOP, desk_of, duplicated, lay, room_for, suspects, top
-from plugins.kernels.raw import BLOCK, byte, equal, ones, put, shifted, word
+from plugins.kernels.raw import BLOCK, byte, equal, ones, put, shifted, times, word
 from plugins.kernels.scan import MIX_2, characters, hashed, line_end, readable, spare_for
 from plugins.kernels.words import decode
 
@@ -178,7 +178,7 @@ def _pieces(start: int, end: int, least: int, table: Ints, most: int) -> tuple[i
             position += run
         key = hashed(first, position)
         key += key == 0
-        slot = shifted(key * MIX_2, shift)
+        slot = shifted(times(key, MIX_2), shift)
         while word(slots + 8 * slot) != 0 and word(slots + 8 * slot) != key:
             slot = (slot + 1) & mask
         if word(slots + 8 * slot) == key:

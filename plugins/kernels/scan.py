@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plugins.kernels.compiled import compiled, inlined
-from plugins.kernels.raw import BLOCK, byte, copy, equal, leads, lowest, ones, shifted, word
+from plugins.kernels.raw import BLOCK, byte, copy, equal, leads, lowest, ones, shifted, times, word
 
 SLACK = BLOCK + 2
 """Bytes behind the end of a run that must be readable."""
@@ -72,12 +72,12 @@ def low(size: int) -> int:
 @inlined
 def hashed(start: int, end: int) -> int:
     """A hash of the bytes between two addresses, eight at a step."""
-    key = end - start
+    key = times(end - start, MIX_2)  # spread out, or "a\0" would be as "b"
     while start + 8 <= end:
-        key = (key ^ word(start)) * MIX_1
+        key = times(key ^ word(start), MIX_1)
         key ^= shifted(key, 29)
         start += 8
-    key = (key ^ (word(start) & low(end - start))) * MIX_2
+    key = times(key ^ (word(start) & low(end - start)), MIX_2)
     return key ^ shifted(key, 32)
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from plugins.kernels.alphabet import Alphabet, alphabet
 from plugins.kernels.buffers import Texts, buffers
 from plugins.kernels.compiled import compiled, inlined
-from plugins.kernels.raw import BLOCK, alphanumerics, lowest, shifted, wides, word as _read
+from plugins.kernels.raw import BLOCK, alphanumerics, lowest, shifted, times, wides, word as _read
 from plugins.kernels.scan import character
 
 Hashes = npt.NDArray[np.uint64]
@@ -145,26 +145,26 @@ def shingle(
 
 @inlined
 def _hash_ascii(start: int, end: int) -> int:
-    """The hash of a word of ASCII letters and digits, its capitals made small. Sixteen bytes from its start must be readable.
+    """The hash of a word of ASCII letters and digits, its capitals made small. Seven bytes behind its end must be readable.
 
     Most words have eight bytes at most, and hardly any more than sixteen: so few branches go an unexpected way.
     """
     size = end - start
     key = 0
     while start + 8 <= end:
-        key = (key ^ (_read(start) | _SMALL)) * _STEP
+        key = times(key ^ (_read(start) | _SMALL), _STEP)
         key ^= shifted(key, 29)
         start += 8
     if start < end:
         key ^= (_read(start) | _SMALL) & shifted(-1, 64 - 8 * (end - start))
-    return key * _STEP ^ size
+    return times(key, _STEP) ^ size
 
 
 @compiled
 def _read_word(
     position: int, end: int, classes: npt.NDArray[np.uint8], folds: npt.NDArray[np.uint32]
 ) -> tuple[int, bool, int]:
-    """As `_next_word`, character by character."""
+    """(where the next word ends, whether there is one, its hash), character by character."""
     inside, is_ascii = _SEPARATOR, True
     key, chunk, size = 0, 0, 0
     wide = _WORD_SEED
@@ -189,10 +189,10 @@ def _read_word(
             chunk |= folded << 8 * (size & 7)
             size += 1
             if size & 7 == 0:
-                key = (key ^ chunk) * _STEP
+                key = times(key ^ chunk, _STEP)
                 key ^= shifted(key, 29)
                 chunk = 0
-    word = (key ^ chunk) * _STEP ^ size if is_ascii else np.int64(wide)
+    word = times(key ^ chunk, _STEP) ^ size if is_ascii else np.int64(wide)
     return position, inside != _SEPARATOR, word
 
 
