@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from corpus.phases.annotate import Annotated, annotate
 from corpus.phases.assemble import Made, publish
 from corpus.phases.clean import clean
 from corpus.phases.dedup import dedup
+from corpus.phases.dedup_fuzzy import Load, ReadTexts
 from corpus.phases.extract import Extractions, extract
 from corpus.phases.fates import losses
 from corpus.phases.gather import Gathered, gather
@@ -96,7 +98,8 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
         with engine.progress.phase("dedup"):
             _tell(resolved.recipe.dedup, engine)
             read_texts = reading(_reader(passed), against)
-            unique = dedup(_candidates(passed, notes), resolved.recipe.dedup, read_texts, foreign)
+            candidates = _candidates(passed, notes)
+            unique = dedup(candidates, resolved.recipe.dedup, read_texts, foreign, engine.runtime.workers)
         with engine.progress.phase("split"):
             kept = passed.join(frame_of(unique.duplicates), on="doc_id", how="anti")
             if kept.height == 0:
@@ -154,13 +157,16 @@ def _splittable(passed: pl.DataFrame, notes: Annotated) -> pa.Table:
     return known.join(languages, on="doc_id", how="left", maintain_order="left").to_arrow()
 
 
-def _reader(passed: pl.DataFrame) -> Any:
-    """Streams (doc_id, text) of chosen documents, a drafts file at a time."""
+def _reader(passed: pl.DataFrame) -> ReadTexts:
+    """Reads (doc_id, text) of chosen documents, a drafts file at a time."""
 
-    def read(doc_ids: Sequence[str]) -> Iterator[pa.Table]:
+    def load(file: str, rows: pl.Series) -> pa.Table:
+        return read_table(file, ["doc_id", "text"]).take(rows.to_arrow())
+
+    def read(doc_ids: Sequence[str]) -> Iterator[Load]:
         wanted = passed.filter(pl.col("doc_id").is_in(pl.Series(doc_ids, dtype=pl.String).implode()))
         for (file,), rows in wanted.group_by("file", maintain_order=True):
-            yield read_table(str(file), ["doc_id", "text"]).take(rows["row"].to_arrow())
+            yield partial(load, str(file), rows["row"])
 
     return read
 

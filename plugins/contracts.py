@@ -62,6 +62,9 @@ class Plugin(BaseModel):
             if any(issubclass(m if isinstance(m, type) else type(m), markers) for m in info.metadata)
         }
 
+    def check(self) -> None:
+        """Called when the recipe is read, the files it names in place: raise ValueError for what cannot work. Be quick."""
+
     def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
         """The options that make this plugin what it is, defaults included, as JSON values."""
         hidden = self.marked(Locates, *([without] if without else []))

@@ -192,6 +192,11 @@ def _resolve(
     if isinstance(plugin, Filter) and (odd := sorted(set(plugin.reads) - set(READABLE))):
         return None, [Fault(key, f'reads "{odd[0]}"; a filter may read {", ".join(READABLE)}')]
     contents, faults = contents_of(cls, written, base, key)
+    if not faults:
+        try:
+            plugin.check()
+        except ValueError as error:
+            faults = [Fault(key, str(error))]
     code, file = source_of(cls), known[name].file
     return None if faults else PluginSpec(kind, use, written, code, file, str(base), contents), faults
 

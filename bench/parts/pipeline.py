@@ -69,7 +69,11 @@ def run(setting: Setting) -> dict[str, Any]:
     pages = debian.pages(setting.root / "html")
     count = min(setting.documents or PAGES, len(pages))
     _lay(work / "pages", [pages[number * len(pages) // count] for number in range(count)])
-    _lay(work / "few", _others(pages, count))
+    few = _others(pages, count)
+    _lay(work / "few", few)
+    for page in sorted((work / "few").iterdir())[:3]:  # so that near-duplicates are proven in the warm-up too
+        more = b"<p>This copy says one thing more than the page does.</p></body>"
+        page.with_stem(f"{page.stem}-again").write_bytes(page.read_bytes().replace(b"</body>", more))
     for name, folder in (("bench", "pages"), ("warm", "few"), ("warm-all", "few")):
         filters = "".join(f'[[filter]]\nuse = "{name}"\n\n' for name in FILTERS)
         text = RECIPE.format(name=name, pages=folder, model=model, filters=filters)

@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -43,15 +44,15 @@ def start_worker(kernels, path, ngram, permutations, exact):
 
 
 def reader(files):
-    """Streams the texts asked for, a file at a time."""
+    """Reads the texts asked for, a file at a time."""
+
+    def load(path, wanted):
+        table = pq.read_table(path, columns=["doc_id", "text"])
+        return table.filter(pl.from_arrow(table["doc_id"]).is_in(wanted).to_arrow())
 
     def read(doc_ids):
         wanted = pl.Series(list(doc_ids), dtype=pl.String).implode()
-        for path in files:
-            rows = pl.from_arrow(pq.read_table(path, columns=["doc_id"])).with_row_index("row")
-            chosen = rows.filter(pl.col("doc_id").is_in(wanted))["row"]
-            if len(chosen):
-                yield pq.read_table(path, columns=["doc_id", "text"]).take(chosen.to_arrow())
+        return (partial(load, path, wanted) for path in files)
 
     return read
 
@@ -93,7 +94,7 @@ def main():
             twice,
             Dedup(exact=False, fuzzy=options.fuzzy, survivor=("position",)),
             lambda _: iter([
-                pa.table({
+                lambda: pa.table({
                     "doc_id": twice["doc_id"],
                     "text": pa.chunked_array([*warm_texts.chunks, *warm_texts.chunks]),
                 })

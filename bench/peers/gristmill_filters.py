@@ -45,11 +45,10 @@ def reasons(filters, folder, limit=None):
     for table in read(folder):
         rows = table.head(limit) if limit else table
         scores = pl.concat([plugin.score_documents(rows) for plugin in filters], how="horizontal")
-        failed = pl.lit(None, pl.String).alias(FAILED)
-        found.append(judge(scores.with_columns(rows["doc_id"], failed), specs))
+        found.append(scores.with_columns(rows["doc_id"], pl.lit(None, pl.String).alias(FAILED)))
         if limit:
             break
-    return pl.concat(found)
+    return judge(pl.concat(found), specs)  # once, as a build does
 
 
 def main():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +23,7 @@ from corpus.engine.parquet import read_rows, read_table
 from corpus.engine.tasks import MAIN, Spec, Task
 from corpus.phases.annotate import CODE, KERNELS, LIBRARIES, signing
 from corpus.phases.dedup import Others
-from corpus.phases.dedup_fuzzy import ReadTexts
+from corpus.phases.dedup_fuzzy import Load, ReadTexts
 from plugins.registry import ResolvedRecipe
 from schemas.errors import NotFound, UserError
 from schemas.fingerprint import digest_file, fingerprint, sha256_file
@@ -168,7 +169,12 @@ def sign_file(
 def reading(own: ReadTexts, against: Sequence[Against]) -> ReadTexts:
     """`own`, extended to the keys of other corpora's documents."""
 
-    def read(keys: Sequence[str]) -> Iterator[pa.Table]:
+    def load(number: int, file: int, rows: list[int]) -> pa.Table:
+        table = read_rows([(against[number].files[file], rows)], ["text"])
+        named = [f"{OTHER}{number} {file} {row}" for row in rows]
+        return pa.table({"doc_id": named, "text": cast(pa.ChunkedArray, table["text"]).cast(TEXT)})
+
+    def read(keys: Sequence[str]) -> Iterator[Load]:
         yield from own([key for key in keys if not key.startswith(OTHER)])
         wanted: dict[tuple[int, int], list[int]] = {}
         for key in keys:
@@ -178,9 +184,6 @@ def reading(own: ReadTexts, against: Sequence[Against]) -> ReadTexts:
         for (number, file), rows in sorted(wanted.items()):
             rows.sort()
             for start in range(0, len(rows), READ_ROWS):
-                part = rows[start : start + READ_ROWS]
-                table = read_rows([(against[number].files[file], part)], ["text"])
-                named = [f"{OTHER}{number} {file} {row}" for row in part]
-                yield pa.table({"doc_id": named, "text": cast(pa.ChunkedArray, table["text"]).cast(TEXT)})
+                yield partial(load, number, file, rows[start : start + READ_ROWS])
 
     return read

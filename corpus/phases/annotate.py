@@ -24,7 +24,7 @@ from corpus.phases.rows import frame_of, told
 from plugins.contracts import Filter, Threshold
 from plugins.registry import ResolvedRecipe
 from plugins.specs import PluginSpec
-from schemas.errors import Corruption, Mismatch
+from schemas.errors import Corruption, Mismatch, UserError
 from schemas.fingerprint import fingerprint, identify
 from schemas.recipe import Fuzzy
 from schemas.store import VersionPath
@@ -36,6 +36,10 @@ LIBRARIES = ("polars", "numba")
 
 LIGHT = tuple(name for name in DRAFTS.names if name not in {"text", "messages", "metadata"})
 """What a whole corpus' documents are decided by."""
+
+OUTAGES = (OSError, ImportError)
+"""What a filter raises on every document of a batch, and on more than one, for want of a file or module. That is no document's fault, and scores are
+remembered: so it ends the build."""
 
 BATCH_BYTES = 4 << 20
 """Text that filters are given at a time."""
@@ -205,22 +209,30 @@ def _score_all(plugins: Sequence[Filter], rows: pl.DataFrame) -> pl.DataFrame:
     columns = [rows["doc_id"]]
     for plugin in plugins:
         scored, raised = _score(plugin, rows)
+        if len(raised) > 1 and all(isinstance(error, OUTAGES) for error in raised):
+            raise UserError(
+                f'filter "{plugin.name}" could score nothing: {told(cast(Exception, raised[0]))}. Mend that and run the same command again; '
+                "what is done is kept."
+            )
         columns += scored.get_columns()
-        failed = pl.select(pl.coalesce(failed, raised)).to_series().alias(FAILED)
+        if any(raised):
+            texts = [f"{plugin.name}\n{told(error)}" if error else None for error in raised]
+            failed = (
+                pl.select(pl.coalesce(failed, pl.Series(texts, dtype=pl.String))).to_series().alias(FAILED)
+            )
     return pl.DataFrame([*columns, failed])
 
 
-def _score(plugin: Filter, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+def _score(plugin: Filter, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Exception | None]]:
     """A filter's scores, and what it raised on single documents (their scores are null)."""
     try:
-        return _checked(plugin, rows), pl.Series([None] * rows.height, dtype=pl.String)
+        return _checked(plugin, rows), [None] * rows.height
     except Exception as error:  # noqa: BLE001 - halved until the document at fault stands alone, then recorded as its fate
         if rows.height == 1:
-            nulls = pl.DataFrame({name: [None] for name in plugin.columns()})
-            return nulls, pl.Series([f"{plugin.name}\n{told(error)}"])
+            return pl.DataFrame({name: [None] for name in plugin.columns()}), [error]
     middle = rows.height // 2
     (left, left_failed), (right, right_failed) = _score(plugin, rows[:middle]), _score(plugin, rows[middle:])
-    return pl.concat([left, right], how="vertical_relaxed"), left_failed.append(right_failed)
+    return pl.concat([left, right], how="vertical_relaxed"), left_failed + right_failed
 
 
 def _checked(plugin: Filter, rows: pl.DataFrame) -> pl.DataFrame:

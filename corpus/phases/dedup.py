@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from corpus.phases.dedup_fuzzy import Proven, ReadTexts, Signed, find_near
+from corpus.phases.dedup_fuzzy import THREADS, Proven, ReadTexts, Signed, find_near
 from corpus.phases.dedup_url import first_with_address, likeness as likeness_of
 from schemas.recipe import Dedup, Fuzzy
 from schemas.tables import DUPLICATES, EDGES
@@ -51,12 +51,17 @@ class Others:
 
 
 def dedup(
-    candidates: pa.Table, options: Dedup, read_texts: ReadTexts, others: Others | None = None
+    candidates: pa.Table,
+    options: Dedup,
+    read_texts: ReadTexts,
+    others: Others | None = None,
+    threads: int = THREADS,
 ) -> Deduped:
     """Find the duplicates among `candidates`, and those of `others`.
 
     `candidates` has doc_id (unique), exact_hash, n_shingles, minhash (schemas.tables.SIGNATURES), url where `options.url`, and the columns
-    that `options.survivor` names. `read_texts` is asked, perhaps several times, for the texts of documents that share an LSH bucket.
+    that `options.survivor` names. `read_texts` is asked, perhaps several times, for the texts of documents that share an LSH bucket; so many
+    `threads` read and shingle them, each a table at a time.
 
     A row of `duplicates` has method "url" where the address is the same, whatever the similarity; "exact" where the survivor's text is
     the same, similarity 1; and "fuzzy" where it is alike, also for an exact copy of a document that was itself dropped for the survivor's sake.
@@ -67,7 +72,7 @@ def dedup(
     signed = _signed(candidates, others, order, line)
     if options.fuzzy is not None and signed is not None:
         chosen, signatures = signed
-        proven = find_near(signatures, options.fuzzy, read_texts)
+        proven = find_near(signatures, options.fuzzy, read_texts, threads)
     leader, likeness = line.representative.copy(), np.ones(len(line.keys))
     leader[chosen], likeness[chosen] = chosen[proven.leader], proven.likeness
     likeness = likeness[line.representative]  # a copy is as like the survivor as what it copies
@@ -75,7 +80,8 @@ def dedup(
     gone = line.gone
     leader[gone] = leader[line.by_address[gone]]
     pairs = list(zip(line.keys[gone].tolist(), line.keys[leader[gone]].tolist(), strict=True))
-    likeness[gone] = likeness_of(pairs, (options.fuzzy or Fuzzy()).ngram, read_texts)
+    sizes = 2 * candidates["n_shingles"].take(order).to_numpy()[gone[line.fixed :]]  # of each pair, roughly
+    likeness[gone] = likeness_of(pairs, sizes.tolist(), (options.fuzzy or Fuzzy()).ngram, read_texts)
 
     duplicates = _duplicates(line, leader, likeness, others)
     methods = dict(duplicates["method"].value_counts().iter_rows())

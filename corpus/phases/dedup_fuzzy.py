@@ -12,9 +12,12 @@ instead of texts (at 112 permutations the standard error of an estimate near 0.8
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +26,8 @@ import pyarrow as pa
 
 from plugins.kernels.components import components
 from plugins.kernels.leaders import Buckets, Leaders, leaders
-from plugins.kernels.words import Hashes, distinct, shingles
+from plugins.kernels.sets import write_sets
+from plugins.kernels.words import Hashes
 from schemas.errors import LedgerError
 from schemas.recipe import Fuzzy
 
@@ -33,8 +37,14 @@ CAP = 64
 BATCH_SHINGLES = 1 << 26
 """Shingles held at a time: 512 MiB. One neighbourhood that is larger is held whole."""
 
-ReadTexts = Callable[[Sequence[str]], Iterator[pa.Table]]
-"""Streams tables of (doc_id, text) for the doc_ids given, in any order."""
+THREADS = 2
+
+Load = Callable[[], pa.Table]
+"""Reads a table of (doc_id, text), in whatever thread."""
+ReadTexts = Callable[[Sequence[str]], Iterator[Load]]
+"""What reads the doc_ids given, in any order, a table at a time."""
+
+Made = TypeVar("Made")
 
 Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -77,7 +87,7 @@ class Proven:
         return cls(none, np.zeros(0), none, none, np.zeros(0), 0, 0, 0)
 
 
-def find_near(signed: Signed, options: Fuzzy, read_texts: ReadTexts) -> Proven:
+def find_near(signed: Signed, options: Fuzzy, read_texts: ReadTexts, threads: int = THREADS) -> Proven:
     """Prove which documents repeat an earlier one. Raises LedgerError when a text is missing or is not the one signed."""
     documents = len(signed.doc_ids)
     leader, likeness = np.arange(documents), np.ones(documents)
@@ -93,6 +103,7 @@ def find_near(signed: Signed, options: Fuzzy, read_texts: ReadTexts) -> Proven:
             signed.n_shingles[members],
             options.ngram,
             read_texts,
+            threads,
         )
         fixed = int(np.searchsorted(members, signed.fixed))
         found = leaders(sets, bounds, _memberships(batch, members), options.threshold, CAP, fixed)
@@ -178,34 +189,44 @@ def _memberships(batch: pl.DataFrame, members: Numbers) -> Buckets:
     return Buckets(offsets, numbers[np.argsort(documents, kind="stable")].astype(np.int64))
 
 
-def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same tables, one read in advance: decompression and shingling both leave the interpreter free."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, tables, None)
-        while (table := coming.result()) is not None:
-            coming = reader.submit(next, tables, None)
-            yield table
-
-
 def _sets(
-    doc_ids: Sequence[str], n_shingles: Numbers, ngram: int, read_texts: ReadTexts
+    doc_ids: Sequence[str], n_shingles: Numbers, ngram: int, read_texts: ReadTexts, threads: int
 ) -> tuple[Hashes, Numbers]:
     """Shingle sets of the documents, each in the place that its signed size keeps free for it."""
     bounds = np.zeros(len(doc_ids) + 1, np.int64)
     np.cumsum(n_shingles, out=bounds[1:])
-    flat, places = np.zeros(bounds[-1], np.uint64), {doc_id: place for place, doc_id in enumerate(doc_ids)}
-    for table in _ahead(read_texts(doc_ids)):
-        for doc_id, hashes in zip(table["doc_id"].to_pylist(), shingles(table["text"], ngram), strict=True):
-            place, found = places.pop(doc_id), distinct(hashes)
-            if len(found) != n_shingles[place]:
-                raise LedgerError(
-                    f"document {doc_id} has {len(found)} shingles, but {n_shingles[place]} were signed: its text changed between "
-                    "annotate and dedup. Delete .gristmill/work and build again."
-                )
-            flat[bounds[place] : bounds[place + 1]] = found
-    if places:
+    flat, place_of = np.zeros(bounds[-1], np.uint64), {doc_id: place for place, doc_id in enumerate(doc_ids)}
+
+    def fill(load: Load) -> Numbers:
+        table = load()
+        found = table["doc_id"].to_pylist()
+        places = np.fromiter((place_of[doc_id] for doc_id in found), np.int64, count=len(found))
+        wrong = write_sets(table["text"], ngram, places, bounds, flat)
+        if wrong is not None:
+            raise LedgerError(
+                f"document {found[wrong]} has not the {n_shingles[places[wrong]]} shingles that were signed: its text changed between "
+                "annotate and dedup. Delete .gristmill/work and build again."
+            )
+        return places
+
+    missing = np.ones(len(doc_ids), np.bool_)
+    for places in ahead(fill, read_texts(doc_ids), threads):
+        missing[places] = False
+    if missing.any():
         raise LedgerError(
-            f"{len(places)} documents have a signature but no text, {next(iter(places))} among them. "
+            f"{missing.sum()} documents have a signature but no text, {doc_ids[int(missing.argmax())]} among them. "
             "Delete .gristmill/work and build again."
         )
     return flat, bounds
+
+
+def ahead(work: Callable[[Load], Made], loads: Iterator[Load], threads: int) -> Iterator[Made]:
+    """`work` of each load, in their order, by so many threads: decompressing and shingling leave the interpreter free.
+
+    No more loads are begun than there are threads, so that no more tables are held at a time.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        running = deque(pool.submit(work, load) for load in islice(loads, threads))
+        while running:
+            yield running.popleft().result()
+            running.extend(pool.submit(work, load) for load in islice(loads, 1))

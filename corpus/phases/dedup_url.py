@@ -7,6 +7,8 @@ Barbaresi 2021), without scheme, a leading "www.", the fragment and a closing sl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +21,8 @@ from plugins.kernels.words import Hashes, distinct, shingles
 
 Numbers = npt.NDArray[np.int64]
 
-BATCH_PAIRS = 2048
-"""Pairs whose texts are held at a time."""
+BATCH_SHINGLES = 1 << 26
+"""Shingles held at a time: 512 MiB."""
 
 
 def address(url: str) -> str:
@@ -51,15 +53,21 @@ def first_with_address(urls: pl.Series) -> Numbers:
 
 def likeness(
     pairs: Sequence[tuple[str, str]],
+    n_shingles: Sequence[int],
     ngram: int,
-    read_texts: Callable[[Sequence[str]], Iterator[pa.Table]],
+    read_texts: Callable[[Sequence[str]], Iterator[Callable[[], pa.Table]]],
 ) -> list[float]:
-    """The true Jaccard similarity of each pair of documents, whose texts `read_texts` streams; two without a word have 0."""
+    """The true Jaccard similarity of each pair of documents, whose texts the loads of `read_texts` hold; two without a word have 0.
+
+    `n_shingles` says how many each pair has: so many pairs are compared at a time as fit BATCH_SHINGLES, since each time reads files anew.
+    """
     found: list[float] = []
-    for start in range(0, len(pairs), BATCH_PAIRS):
-        batch = pairs[start : start + BATCH_PAIRS]
+    numbers = (np.cumsum(n_shingles) // BATCH_SHINGLES).tolist()
+    for _number, group in groupby(zip(numbers, pairs, strict=True), itemgetter(0)):
+        batch = [pair for _, pair in group]
         sets: dict[str, Hashes] = {}
-        for table in read_texts(sorted({doc_id for pair in batch for doc_id in pair})):
+        for load in read_texts(sorted({doc_id for pair in batch for doc_id in pair})):
+            table = load()
             hashed = map(distinct, shingles(table["text"], ngram))
             sets.update(zip(table["doc_id"].to_pylist(), hashed, strict=True))
         found += [max(similarity(sets[one], sets[other], 0.0), UNLIKE + 1) for one, other in batch]

@@ -15,10 +15,9 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
+from plugins.c4_rules import C4Rules
 from plugins.contracts import Cleaner, Edit
 
 _CITATION = re.compile(r"\[(?:\d*|edit|citation needed)\]")
@@ -27,7 +26,7 @@ Line = tuple[int, int, bool]
 """Characters [start, end) of a text, and whether citations in it go."""
 
 
-class C4Lines(Cleaner):
+class C4Lines(C4Rules, Cleaner):
     r"""Drops lines that are no prose, and citations.
 
     >>> C4Lines().clean(
@@ -39,28 +38,14 @@ class C4Lines(Cleaner):
     name = "c4-lines"
     requires: ClassVar[tuple[str, ...]] = ("numba", "pyarrow")
     kernels: ClassVar[tuple[str, ...]] = (
+        "plugins.c4_rules",
         "plugins.kernels.alphabet",
         "plugins.kernels.buffers",
         "plugins.kernels.c4_lines",
-        "plugins.kernels.words",
+        "plugins.kernels.c4_phrases",
+        "plugins.kernels.raw",
+        "plugins.kernels.scan",
     )
-
-    min_words_per_line: Annotated[int, Field(ge=0)] = 3
-    """The fewest words of a line that stays."""
-    max_word_length: Annotated[int, Field(ge=0)] = 1000
-    """The most characters of a word in a line that stays; 0 allows any."""
-    terminal_punctuation: bool = True
-    """Whether a line that stays must end a sentence."""
-    remove_citations: bool = True
-    """Whether "[1]", "[edit]" and "[citation needed]" go."""
-    lorem_ipsum: bool = True
-    """Whether a line of filler text is kept for the filter to see."""
-    curly_bracket: bool = True
-    """Whether a line with "{" is left as it is for the filter to see."""
-    javascript: bool = True
-    """Whether a line that says "javascript" goes."""
-    policy: bool = True
-    """Whether a line that names a policy, terms of use or cookies goes."""
 
     def clean(self, text: str) -> list[Edit]:
         """One edit for each run of dropped lines and each citation."""
@@ -71,22 +56,12 @@ class C4Lines(Cleaner):
         import pyarrow as pa
 
         from plugins.kernels.buffers import TEXT, buffers
-        from plugins.kernels.c4_lines import CITED, LineRules, kept_lines
+        from plugins.kernels.c4_lines import CITED, kept_lines
 
-        rules = LineRules(
-            min_words=self.min_words_per_line,
-            max_word_length=self.max_word_length,
-            punctuation=self.terminal_punctuation,
-            citations=self.remove_citations,
-            lorem_ipsum=self.lorem_ipsum,
-            javascript=self.javascript,
-            curly_bracket=self.curly_bracket,
-            policy=self.policy,
-        )
         by_text: list[list[Line]] = [[] for _ in texts]
         done = 0
         for part in buffers(pa.array(texts, TEXT)):
-            kept = kept_lines(part, rules)
+            kept = kept_lines(part, self.line_rules())
             lines = zip(kept.starts.tolist(), kept.ends.tolist(), (kept.kinds == CITED).tolist(), strict=True)
             for owner, group in groupby(zip(kept.owners.tolist(), lines, strict=True), itemgetter(0)):
                 by_text[done + owner] = [line for _, line in group]

@@ -24,6 +24,7 @@ from pydantic import Field, model_validator
 
 from plugins.contracts import Beside, Filter, Rule, Threshold
 from plugins.filters.lists import Files, entries, paths, stamp
+from plugins.kernels import WORDS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,8 +41,10 @@ class BadWords(Filter):
     name = "bad-words"
     requires: ClassVar[tuple[str, ...]] = ("numba", "polars")
     kernels: ClassVar[tuple[str, ...]] = (
+        *WORDS,
         "plugins.filters.lists",
-        *(f"plugins.kernels.{name}" for name in ("alphabet", "buffers", "lookup", "symbols", "words")),
+        "plugins.kernels.lookup",
+        "plugins.kernels.symbols",
     )
     scores: ClassVar[tuple[str, ...]] = ("bad_words", "bad_word")
 
@@ -59,6 +62,11 @@ class BadWords(Filter):
         if odd := [word for word in self.words if not word.strip()]:
             raise ValueError(f"words: {odd[0]!r} holds nothing to look for")
         return self
+
+    def check(self) -> None:
+        """The lists can be read."""
+        for _entry in entries(self.files):
+            pass
 
     def score(self, texts: pl.Series) -> pl.DataFrame:
         """bad_words, how many; bad_word, the first of them as it stands in the list. A null text holds none."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from plugins.c4_rules import C4Rules
 from plugins.contracts import Filter, Rule, Threshold
 from plugins.kernels import TOKENS
 
@@ -27,50 +28,25 @@ if TYPE_CHECKING:
     import polars as pl
 
     from plugins.kernels.buffers import Texts
-    from plugins.kernels.c4_lines import Ints, LineRules
+    from plugins.kernels.c4_lines import Ints
 
 
-class C4(Filter):
+class C4(C4Rules, Filter):
     """Scores a page by the sentences in the lines that C4 would keep, and by what made it drop pages whole."""
 
     name = "c4"
     requires: ClassVar[tuple[str, ...]] = ("numba",)
-    kernels: ClassVar[tuple[str, ...]] = (*TOKENS, "plugins.kernels.c4_lines", "plugins.kernels.sentences")
+    kernels: ClassVar[tuple[str, ...]] = (
+        *TOKENS,
+        "plugins.c4_rules",
+        "plugins.kernels.c4_lines",
+        "plugins.kernels.c4_phrases",
+        "plugins.kernels.sentences",
+    )
     scores: ClassVar[tuple[str, ...]] = ("c4_lorem_ipsum", "c4_curly_bracket", "c4_sentences")
 
     min_sentences: Annotated[int, Threshold(), Field(ge=0)] = 5
     """The fewest sentences in lines that stay; 0 asks for none."""
-    min_words_per_line: Annotated[int, Field(ge=0)] = 3
-    """The fewest words of a line that stays."""
-    max_word_length: Annotated[int, Field(ge=0)] = 1000
-    """The most characters of a word in a line that stays; 0 allows any."""
-    terminal_punctuation: bool = True
-    """Whether a line that stays must end a sentence."""
-    remove_citations: bool = True
-    """Whether lines are looked at without "[1]", "[edit]" and "[citation needed]"."""
-    lorem_ipsum: bool = True
-    """Whether filler text drops the page."""
-    curly_bracket: bool = True
-    """Whether "{" drops the page."""
-    javascript: bool = True
-    """Whether a line that says "javascript" goes."""
-    policy: bool = True
-    """Whether a line that names a policy, terms of use or cookies goes."""
-
-    def line_rules(self) -> LineRules:
-        """The options that decide on lines, as the kernel takes them."""
-        from plugins.kernels.c4_lines import LineRules
-
-        return LineRules(
-            min_words=self.min_words_per_line,
-            max_word_length=self.max_word_length,
-            punctuation=self.terminal_punctuation,
-            citations=self.remove_citations,
-            lorem_ipsum=self.lorem_ipsum,
-            javascript=self.javascript,
-            curly_bracket=self.curly_bracket,
-            policy=self.policy,
-        )
 
     def score(self, texts: pl.Series) -> pl.DataFrame:
         """Two booleans, of which one at most is true: what dropped the page first; and the sentences of lines that stay."""

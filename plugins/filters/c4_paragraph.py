@@ -23,7 +23,7 @@ class C4Paragraph(Filter):
     name = "c4-paragraph"
     requires: ClassVar[tuple[str, ...]] = ("numba",)
     kernels: ClassVar[tuple[str, ...]] = tuple(
-        f"plugins.kernels.{name}" for name in ("alphabet", "buffers", "c4_lines", "words")
+        f"plugins.kernels.{name}" for name in ("alphabet", "buffers", "c4_lines", "c4_phrases", "raw", "scan")
     )
     scores: ClassVar[tuple[str, ...]] = ("c4_third_line_chars",)
 

@@ -27,6 +27,7 @@ from pydantic import Field, model_validator
 
 from plugins.contracts import Beside, Filter, Rule, Threshold
 from plugins.filters.lists import paths, stamp
+from plugins.kernels import WORDS
 from schemas.errors import nearest
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ class Decontaminate(Filter):
     name = "decontaminate"
     requires: ClassVar[tuple[str, ...]] = ("numba", "polars")
     kernels: ClassVar[tuple[str, ...]] = (
+        *WORDS,
         "plugins.filters.lists",
-        *(f"plugins.kernels.{name}" for name in ("alphabet", "buffers", "lookup", "symbols", "words")),
+        "plugins.kernels.lookup",
+        "plugins.kernels.symbols",
     )
     scores: ClassVar[tuple[str, ...]] = ("eval_ngrams", "eval_share", "eval_match")
 

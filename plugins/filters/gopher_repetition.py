@@ -60,7 +60,11 @@ class GopherRepetition(Filter):
 
     name = "gopher-repetition"
     requires: ClassVar[tuple[str, ...]] = ("numba",)
-    kernels: ClassVar[tuple[str, ...]] = (*TOKENS, "plugins.kernels.repetition")
+    kernels: ClassVar[tuple[str, ...]] = (
+        *TOKENS,
+        "plugins.kernels.ngrams",
+        "plugins.kernels.repetition",
+    )
     scores: ClassVar[tuple[str, ...]] = tuple(f"gopher_{measure}" for measure in MEASURES)
 
     dup_line_frac: Bound = 0.30

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from plugins.contracts import Filter, Rule, Threshold
+from plugins.kernels import WORDS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,9 +30,7 @@ class Length(Filter):
 
     name = "length"
     requires: ClassVar[tuple[str, ...]] = ("numba", "polars")
-    kernels: ClassVar[tuple[str, ...]] = tuple(
-        f"plugins.kernels.{name}" for name in ("alphabet", "buffers", "symbols", "words")
-    )
+    kernels: ClassVar[tuple[str, ...]] = (*WORDS, "plugins.kernels.symbols")
     scores: ClassVar[tuple[str, ...]] = ("n_words", "n_chars")
 
     min_words: Annotated[int, Threshold(), Field(ge=0)] = 1

@@ -19,7 +19,7 @@ def paths(files: Files) -> tuple[str, ...]:
 
 
 def entries(files: Files) -> Iterable[str]:
-    """Every entry of the files, in order, without spaces around it. Raises OSError, and UnicodeDecodeError for other encodings."""
+    """Every entry of the files, in order, without spaces around it. Raises OSError, and ValueError for a file that is not UTF-8."""
     for path in paths(files):
         yield from _entries(path, *stamp(path))
 
@@ -32,5 +32,10 @@ def stamp(path: str) -> tuple[int, int]:
 
 @lru_cache(maxsize=32)
 def _entries(path: str, _size: int, _modified: int) -> tuple[str, ...]:
-    lines = map(str.strip, Path(path).read_text(encoding="utf-8-sig").splitlines())
+    try:
+        lines = map(str.strip, Path(path).read_text(encoding="utf-8-sig").splitlines())
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not UTF-8 (byte {error.start}); bring it to UTF-8, as with `iconv -f windows-1252 -t utf-8`"
+        ) from None
     return tuple(line for line in lines if line and not line.startswith("#"))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from plugins.contracts import Filter, Rule, Threshold
+from plugins.kernels import WORDS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,9 +34,7 @@ class Symbols(Filter):
 
     name = "symbols"
     requires: ClassVar[tuple[str, ...]] = ("numba", "polars")
-    kernels: ClassVar[tuple[str, ...]] = tuple(
-        f"plugins.kernels.{name}" for name in ("alphabet", "buffers", "symbols", "words")
-    )
+    kernels: ClassVar[tuple[str, ...]] = (*WORDS, "plugins.kernels.symbols")
     scores: ClassVar[tuple[str, ...]] = ("symbol_share", "digit_share", "upper_share", "markup_share")
 
     max_symbols: Share = 0.2

@@ -67,6 +67,11 @@ class Url(Filter):
             raise ValueError('names no list; give one, as in domains = "blocked_domains.txt"')
         return self
 
+    def check(self) -> None:
+        """The lists can be read."""
+        for _entry in entries(tuple(self._files())):
+            pass
+
     def score(self, texts: pl.Series) -> pl.DataFrame:
         """As for documents that have no address: nothing found."""
         import polars as pl

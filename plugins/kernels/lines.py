@@ -7,7 +7,7 @@ stripped, and a character is a code point.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,21 @@ import numpy.typing as npt
 from plugins.kernels.alphabet import SIZE
 from plugins.kernels.buffers import Texts
 from plugins.kernels.compiled import compiled, inlined
+from plugins.kernels.raw import WIDTH, byte, letters, plain, shifted, times, word
+from plugins.kernels.scan import (
+    MIX_2,
+    character,
+    characters,
+    hashed,
+    line_end,
+    low,
+    occurrences,
+    readable,
+    same,
+    spare_for,
+)
 from plugins.kernels.token_tables import code_points
 from plugins.kernels.tokens import Spans
-from plugins.kernels.words import decode
 
 Longs = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -69,12 +81,10 @@ def _kinds() -> Bytes:
 
 
 @inlined
-def _kind(data: Bytes, position: int, end: int, kinds: Bytes) -> tuple[int, int, int]:
-    """(code point, bytes, what it is) of the character at `position`."""
-    point, width = np.int64(data[position]), 1
-    if point >= 0x80:
-        point, width = decode(data, position, end)
-    return point, width, np.int64(kinds[point]) if point < len(kinds) else 0
+def _kind(position: int, end: int, kinds: int) -> tuple[int, int, int]:
+    """(code point, bytes, what it is) of the character at an address; `kinds` is the address of that table."""
+    point, width = character(position, end)
+    return point, width, byte(kinds + point) if point < SIZE else 0
 
 
 # ------------------------------------------------------------------------------------------------ words
@@ -82,16 +92,33 @@ def _kind(data: Bytes, position: int, end: int, kinds: Bytes) -> tuple[int, int,
 
 def word_quality(texts: Texts, spans: Spans, stop_words: Sequence[str]) -> Longs:
     """WORD_COUNTS of each text, one row a text. `stop_words` counts how many of those given occur, exactly as written."""
-    listed = [word.encode() for word in sorted(set(stop_words)) if word]
+    return _word_quality(*texts, *spans, _kinds(), *_stop_tables(tuple(sorted(set(stop_words)))))
+
+
+@lru_cache(maxsize=8)
+def _stop_tables(stop_words: tuple[str, ...]) -> tuple[Longs, Longs, Bytes, Longs, Longs]:
+    """Where stop words are looked up: (words of up to eight bytes in an open table, which each is; the longer ones side by side, where each
+    ends, and by their last byte the first of them and the next of each)."""
+    listed = [stop.encode() for stop in stop_words if stop]
+    brief = {index for index, stop in enumerate(listed) if len(stop) <= 8 and 0 not in stop}
+    slots = 16
+    while slots < 4 * len(brief):
+        slots *= 2
+    keys, which = np.zeros(slots, np.int64), np.zeros(slots, np.int64)
     bounds = np.cumsum([0, *map(len, listed)], dtype=np.int64)
+    chain = np.full((2, max(256, len(listed))), -1, np.int64)
+    for index, stop in enumerate(listed):
+        if index in brief:
+            key = int.from_bytes(stop.ljust(8, b"\0"), "little", signed=True)
+            slot = (key * MIX_2 & (1 << 64) - 1) >> (65 - slots.bit_length())
+            while keys[slot]:
+                slot = (slot + 1) % slots
+            keys[slot], which[slot] = key, index
+        else:
+            chain[1, index] = chain[0, stop[-1]]
+            chain[0, stop[-1]] = index
     stops = np.frombuffer(b"".join(listed) or b"\0", np.uint8)
-    chain = np.full(
-        (2, max(256, len(listed))), -1, np.int64
-    )  # words by their last byte: the first of each, and the next of each word
-    for index, word in enumerate(listed):
-        chain[1, index] = chain[0, word[-1]]
-        chain[0, word[-1]] = index
-    return _word_quality(*texts, *spans, _kinds(), stops, bounds, chain)
+    return keys, which, stops, bounds, chain
 
 
 @compiled
@@ -102,39 +129,55 @@ def _word_quality(
     ends: Longs,
     bounds: Longs,
     kinds: Bytes,
+    keys: Longs,
+    which: Longs,
     stops: Bytes,
     stop_bounds: Longs,
     chain: Longs,
 ) -> Longs:
     counts = np.zeros((len(offsets) - 1, 10), np.int64)
     found = np.full(len(stop_bounds), -1, np.int64)  # the text in which each stop word was last seen
+    spare = spare_for(data, offsets)
+    table = np.int64(kinds.ctypes.data)
+    shift = 64
+    while 1 << (64 - shift) < len(keys):
+        shift -= 1
     for text in range(len(counts)):
+        origin = readable(data, offsets[text], offsets[text + 1], spare)
         non_symbol, chars, alphas, stopped = 0, 0, 0, 0
         for token in range(bounds[text], bounds[text + 1]):
             start, end = starts[token], ends[token]
-            length, seen, plain = 0, 0, False
-            position = start
-            if data[start] < 0x80 and kinds[data[start]] & _ALPHA:  # the usual word
-                seen, plain = _ALPHA, True
-                while position < end:
-                    length += data[position] & 0xC0 != 0x80
-                    position += 1
-            while position < end:
-                _point, width, kind = _kind(data, position, end, kinds)
-                seen |= kind
-                plain = plain or not kind & _SYMBOL
-                length += 1
-                position += width
-            if plain:
+            size = end - start
+            if size <= WIDTH and letters(origin + start) >= size:  # the usual word
                 non_symbol += 1
-                chars += length
-            if seen & _ALPHA:
                 alphas += 1
-            stop = chain[0, data[end - 1]] if end > start else -1
+                chars += size
+            else:
+                position, length, seen, more = origin + start, 0, 0, 0
+                while position < origin + end:
+                    _point, width, kind = _kind(position, origin + end, table)
+                    seen |= kind
+                    more |= ~kind & _SYMBOL
+                    length += 1
+                    position += width
+                if more:
+                    non_symbol += 1
+                    chars += length
+                alphas += seen & _ALPHA
+            if size <= 8:
+                key = word(origin + start) & low(size)
+                slot = shifted(times(key, MIX_2), shift)
+                while keys[slot] != 0 and keys[slot] != key:
+                    slot = (slot + 1) & (len(keys) - 1)
+                if keys[slot] == key and key != 0 and found[which[slot]] != text:
+                    listed = which[slot]
+                    if stop_bounds[listed + 1] - stop_bounds[listed] == size:  # a key tells no NUL at the end
+                        found[listed] = text
+                        stopped += 1
+            stop = chain[0, data[end - 1]] if size > 0 else -1
             while stop >= 0:
                 first = stop_bounds[stop]
-                size = stop_bounds[stop + 1] - first
-                if size == end - start and found[stop] != text:
+                if stop_bounds[stop + 1] - first == size and found[stop] != text:
                     index = 0
                     while index < size and data[start + index] == stops[first + index]:
                         index += 1
@@ -143,26 +186,19 @@ def _word_quality(
                         stopped += 1
                 stop = chain[1, stop]
         row = counts[text]
-        row[0], row[1], row[2], row[3], row[4] = (
-            bounds[text + 1] - bounds[text],
-            non_symbol,
-            chars,
-            alphas,
-            stopped,
-        )
-        _line_ends(data, offsets[text], min(offsets[text + 1], len(data)), kinds, row)
+        row[0], row[1], row[2] = bounds[text + 1] - bounds[text], non_symbol, chars
+        row[3], row[4] = alphas, stopped
+        _line_ends(origin + offsets[text], origin + offsets[text + 1], table, row)
     return counts
 
 
 @compiled
-def _line_ends(data: Bytes, position: int, end: int, kinds: Bytes, row: Longs) -> None:
-    """Hashes, ellipses, and how lines begin and end."""
+def _line_ends(position: int, end: int, kinds: int, row: Longs) -> None:
+    """Hashes, ellipses, and how lines begin and end, between two addresses."""
     hashes, ellipses, lines, bullets, opened = 0, 0, 0, 0, 0
-    busy = kinds[:128] & _BREAK
-    busy[35], busy[46] = 1, 1
     dots, trailing, fresh, started, returned = 0, False, True, False, False
     while position < end:
-        point, width, kind = _kind(data, position, end, kinds)
+        point, width, kind = _kind(position, end, kinds)
         position += width
         if kind & _BREAK:
             ellipses += dots // 3
@@ -191,9 +227,11 @@ def _line_ends(data: Bytes, position: int, end: int, kinds: Bytes, row: Longs) -
         trailing = point == 0x2026
         ellipses += trailing
         hashes += point == 35
-        while position < end and data[position] < 0x80 and not busy[data[position]]:
-            trailing = trailing and data[position] == 32
-            position += 1
+        size = 0 if trailing else WIDTH
+        while size == WIDTH and position < end:
+            size = plain(position)
+            position += size
+        position = min(position, end)
     ellipses += dots // 3
     if started:
         opened += trailing or dots >= 3
@@ -219,40 +257,43 @@ def _line_quality(
 ) -> Longs:
     counts = np.zeros((len(offsets) - 1, 7), np.int64)
     heads, tails = np.zeros(64, np.int64), np.zeros(64, np.int64)  # an open table of the lines of a text
+    spare, table = spare_for(data, offsets), np.int64(kinds.ctypes.data)
     for text in range(len(counts)):
-        position, end = offsets[text], min(offsets[text + 1], len(data))
-        newlines = 0
-        for index in range(position, end):
-            newlines += data[index] == 10
-        mask = 15
-        while mask < 2 * newlines + 2:
-            mask = 2 * mask + 1
+        position, end = offsets[text], offsets[text + 1]
+        origin = readable(data, position, end, spare)
+        newlines = occurrences(origin + position, origin + end, 10)
+        bits = 4
+        while (1 << bits) < 2 * newlines + 2:
+            bits += 1
+        mask = (1 << bits) - 1
         if mask >= len(heads):
             heads, tails = np.zeros(mask + 1, np.int64), np.zeros(mask + 1, np.int64)
         tails[: mask + 1] = -1
         chars, lines, ended, shorts, duplicate = 0, 0, 0, 0, 0
+        position, end = origin + position, origin + end
         while position < end:
-            start, length, blank = position, 0, True
-            while position < end and data[position] != 10:
-                length += data[position] & 0xC0 != 0x80
-                position += 1
+            start = position
+            position = line_end(start, end)
+            length, blank = characters(start, position), True
             first = start
             while blank and first < position:
-                _point, width, kind = _kind(data, first, position, kinds)
+                _point, width, kind = _kind(first, position, table)
                 blank = kind & _SPACE != 0
                 first += width
             chars += length
             if not blank:
                 lines += 1
                 first = position - 1
-                while first > start and data[first] & 0xC0 == 0x80:
+                while first > start and byte(first) & 0xC0 == 0x80:
                     first -= 1
-                last, _width, _last_kind = _kind(data, first, position, kinds)
-                key = _key(data, start, position)
+                last, _width = character(first, position)
                 ended += last < len(stops) and stops[last]
                 shorts += length <= short
-                slot = np.int64((key ^ key >> np.uint64(29)) & np.uint64(mask))
-                while tails[slot] >= 0 and not _same(data, heads[slot], tails[slot], start, position):
+                slot = shifted(times(hashed(start, position), MIX_2), 64 - bits)
+                while tails[slot] >= 0 and not (
+                    tails[slot] - heads[slot] == position - start
+                    and same(heads[slot], start, position - start)
+                ):
                     slot = (slot + 1) & mask
                 if tails[slot] >= 0:
                     duplicate += length
@@ -263,29 +304,3 @@ def _line_quality(
         row[0], row[1], row[2] = bounds[text + 1] - bounds[text], chars, newlines
         row[3], row[4], row[5], row[6] = lines, ended, shorts, duplicate
     return counts
-
-
-@inlined
-def _key(data: Bytes, start: int, end: int) -> np.uint64:
-    """A hash of a line, eight bytes at a step."""
-    key = np.uint64(end - start)
-    while start < end:
-        word = np.uint64(0)
-        for index in range(start, min(start + 8, end)):
-            word = word << np.uint64(8) | np.uint64(data[index])
-        key = (key ^ word) * np.uint64(0x9E3779B97F4A7C15)
-        key ^= key >> np.uint64(29)
-        start += 8
-    return key
-
-
-@inlined
-def _same(data: Bytes, first: int, first_end: int, second: int, second_end: int) -> bool:
-    """Whether two spans hold the same bytes."""
-    size = first_end - first
-    if size != second_end - second:
-        return False
-    index = 0
-    while index < size and data[first + index] == data[second + index]:
-        index += 1
-    return index == size

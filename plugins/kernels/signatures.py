@@ -53,7 +53,7 @@ def _sign(texts: Texts, ngram: int, permutations: int | None) -> pa.RecordBatch:
     factors, shifts = _orders(permutations or 0)
     counts = np.zeros(len(texts), np.int64)
     signatures = np.full((len(texts), len(factors)), _HIGHEST, np.uint32)
-    table = np.zeros(_slots(len(room.out)), np.uint64)
+    table = np.zeros(slots(len(room.out)), np.uint64)
     _sign_all(*texts, *room.alphabet, room.ring, room.out, table, factors, shifts, counts, signatures)
     signed = counts > 0 if permutations else np.zeros(len(texts), np.bool_)
     offsets = np.zeros(len(texts) + 1, np.int32)
@@ -78,7 +78,7 @@ def _orders(permutations: int) -> tuple[Matrix, Matrix]:
     return (words >> _UPPER).astype(np.uint32) | np.uint32(1), (words & np.uint64(_HIGHEST)).astype(np.uint32)
 
 
-def _slots(items: int) -> int:
+def slots(items: int) -> int:
     """The power of two that leaves a hash table of `items` at most half full."""
     return 1 << max(4, (2 * items - 1).bit_length())
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from plugins.kernels.alphabet import SIZE
 from plugins.kernels.compiled import compiled, inlined
-from plugins.kernels.raw import byte, put, short, word
+from plugins.kernels.raw import byte, put, short, times, word
 from plugins.kernels.token_tables import LONGEST, SLOTS
 
 # token_tables' flags, spelt as the plain integers that numba needs
@@ -106,7 +106,7 @@ def listed(at: At, start: int, end: int) -> int:
         return -1
     key = _SEED
     for position in range(start, end):
-        key = (key ^ byte(position)) * _PRIME
+        key = times(key ^ byte(position), _PRIME)
     slot = key & (SLOTS - 1)
     while word(at.keys + 8 * slot) != 0:
         if word(at.keys + 8 * slot) == key:

@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from plugins.kernels.buffers import Texts
 from plugins.kernels.compiled import compiled, inlined
-from plugins.kernels.raw import WIDTH, byte, letters, put, short, solid, word
+from plugins.kernels.raw import WIDTH, byte, letters, put, short, solid, times, word
 from plugins.kernels.token_lookup import (
     ALONE,
     ALPHA,
@@ -245,7 +245,7 @@ def _remembered(at: At, start: int, end: int, count: int) -> int:
     size = end - start
     one, two = word(start) & _low(size), word(start + 8) & _low(size - 8)
     three = word(start + 16) & _low(size - 16) | size << 56
-    mixed = (one * _MIX_1 ^ two * _MIX_2 ^ three) * _MIX_3
+    mixed = times(times(one, _MIX_1) ^ times(two, _MIX_2) ^ three, _MIX_3)
     slot = at.memo + 32 * ((mixed >> 40) & (at.slots - 1))
     if word(slot) == one and word(slot + 8) == two and word(slot + 16) == three:
         known, first = word(slot + 24), start

@@ -17,6 +17,8 @@ import pyarrow as pa
 from plugins.kernels.alphabet import Alphabet, alphabet
 from plugins.kernels.buffers import Texts, buffers
 from plugins.kernels.compiled import compiled, inlined
+from plugins.kernels.raw import BLOCK, alphanumerics, lowest, shifted, times, wides, word as _read
+from plugins.kernels.scan import character
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -33,6 +35,8 @@ _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _HALF = np.uint64(33)
 _ONE = np.uint64(1)
 _ZERO = np.uint64(0)
+_STEP = 0x2545F4914F6CDD1D  # odd; a multiplier of xorshift*
+_SMALL = 0x2020202020202020  # makes letters small and leaves digits
 
 
 @compiled
@@ -84,46 +88,112 @@ def shingle(
     oldest = _ONE  # the base to the power of ngram: what the word that leaves was multiplied by
     for _ in range(ngram):
         oldest *= _BASE
-    end = min(end, len(data))
-    position, words, place, count = start, 0, 0, 0
-    rolling, word = _ZERO, _WORD_SEED
-    inside = _SEPARATOR  # the class of the word being read, _SEPARATOR between words
-    while position <= end:
-        kind = _SEPARATOR
-        if position < end:
-            point, width = np.int64(data[position]), 1
-            if point >= 0x80:
-                point, width = decode(data, position, end)
-            position += width
-            if point < len(classes):
-                kind = np.int64(classes[point])
-        else:
-            point = 0
-            position += 1
-        if kind == _IGNORED:
+    base = np.int64(data.ctypes.data)
+    limit = base + len(data)
+    position, end = base + start, base + min(end, len(data))
+    words, place, count = 0, 0, 0
+    rolling = _ZERO
+    # The block at `position`, of `step` bytes: which of them, not yet read, are letters and digits of ASCII, and which are not ASCII.
+    ascii_bits, wide_bits, step = 0, 0, 0
+    while True:
+        if ascii_bits | wide_bits == 0:
+            position += step
+            if position >= end:
+                break
+            step = min(BLOCK, end - position)
+            if position + BLOCK + 8 <= limit:
+                ascii_bits, wide_bits = alphanumerics(position), wides(position)
+                if step < BLOCK:
+                    ascii_bits &= shifted(-1, BLOCK - step)
+                    wide_bits &= shifted(-1, BLOCK - step)
+                if ascii_bits | wide_bits == 0:
+                    continue
+        first = lowest(ascii_bits | wide_bits)
+        size = lowest(~shifted(ascii_bits, first & 63))
+        behind = first + size
+        if (size > 0 and behind < step and shifted(wide_bits, behind) & 1 == 0) or (
+            behind == step and step < BLOCK
+        ):
+            word = _hash_ascii(position + first, position + behind)
+            ascii_bits &= -1 << behind
+            wide_bits &= -1 << behind
+        elif (
+            behind == BLOCK and 0 < first < BLOCK
+        ):  # it may go on in the next block: make it the first of that
+            position, step, ascii_bits, wide_bits = position + first, 0, 0, 0
             continue
-        ends = kind in (_SEPARATOR, _ALONE) or (kind == _LETTER and inside == _ALONE)
-        if inside != _SEPARATOR and ends:
-            hashed = mix(word)
-            rolling = rolling * _BASE + hashed
-            if words >= ngram:
-                rolling -= ring[place] * oldest
-            ring[place] = hashed
-            place = place + 1 if place + 1 < ngram else 0
-            words += 1
-            if words >= ngram:
-                out[count] = max(mix(rolling), _ONE)
-                count += 1
-            inside = _SEPARATOR
-        if kind != _SEPARATOR:
-            if inside == _SEPARATOR:
-                inside = _ALONE if kind == _ALONE else _LETTER
-                word = _WORD_SEED
-            word = (word ^ np.uint64(folds[point])) * _WORD_PRIME
+        else:
+            position, is_word, word = _read_word(position + first % BLOCK, end, classes, folds)
+            step, ascii_bits, wide_bits = 0, 0, 0
+            if not is_word:
+                break
+        hashed = mix(np.uint64(word))
+        rolling = rolling * _BASE + hashed
+        if words >= ngram:
+            rolling -= ring[place] * oldest
+        ring[place] = hashed
+        place = place + 1 if place + 1 < ngram else 0
+        words += 1
+        if words >= ngram:
+            out[count] = max(mix(rolling), _ONE)
+            count += 1
     if 0 < words < ngram:
         out[0] = max(mix(rolling), _ONE)
         count = 1
     return count
+
+
+@inlined
+def _hash_ascii(start: int, end: int) -> int:
+    """The hash of a word of ASCII letters and digits, its capitals made small. Seven bytes behind its end must be readable.
+
+    Most words have eight bytes at most, and hardly any more than sixteen: so few branches go an unexpected way.
+    """
+    size = end - start
+    key = 0
+    while start + 8 <= end:
+        key = times(key ^ (_read(start) | _SMALL), _STEP)
+        key ^= shifted(key, 29)
+        start += 8
+    if start < end:
+        key ^= (_read(start) | _SMALL) & shifted(-1, 64 - 8 * (end - start))
+    return times(key, _STEP) ^ size
+
+
+@compiled
+def _read_word(
+    position: int, end: int, classes: npt.NDArray[np.uint8], folds: npt.NDArray[np.uint32]
+) -> tuple[int, bool, int]:
+    """(where the next word ends, whether there is one, its hash), character by character."""
+    inside, is_ascii = _SEPARATOR, True
+    key, chunk, size = 0, 0, 0
+    wide = _WORD_SEED
+    while position < end:
+        point, width = character(position, end)
+        kind = np.int64(classes[point]) if point < len(classes) else _SEPARATOR
+        if kind == _IGNORED:
+            position += width
+            continue
+        ends = kind in (_SEPARATOR, _ALONE) or (kind == _LETTER and inside == _ALONE)
+        if ends and inside != _SEPARATOR:
+            break
+        position += width
+        if kind == _SEPARATOR:
+            continue
+        if inside == _SEPARATOR:
+            inside = _ALONE if kind == _ALONE else _LETTER
+        folded = np.int64(folds[point])
+        wide = (wide ^ np.uint64(folded)) * _WORD_PRIME
+        is_ascii = is_ascii and folded < 0x80
+        if is_ascii:
+            chunk |= folded << 8 * (size & 7)
+            size += 1
+            if size & 7 == 0:
+                key = times(key ^ chunk, _STEP)
+                key ^= shifted(key, 29)
+                chunk = 0
+    word = times(key ^ chunk, _STEP) ^ size if is_ascii else np.int64(wide)
+    return position, inside != _SEPARATOR, word
 
 
 class Bench(NamedTuple):
@@ -149,14 +219,6 @@ def shingles(texts: pa.Array | pa.ChunkedArray, ngram: int) -> Iterator[Hashes]:
         for start, end in zip(part.offsets[:-1].tolist(), part.offsets[1:].tolist(), strict=True):
             count = shingle(part.data, start, end, *room.alphabet, room.ring, room.out)
             yield room.out[:count].copy()
-
-
-def shingle_sets(texts: pa.Array | pa.ChunkedArray, ngram: int) -> tuple[Hashes, npt.NDArray[np.int64]]:
-    """Each text's distinct shingles, ascending, side by side: set i is `flat[offsets[i]:offsets[i + 1]]`."""
-    sets = [distinct(hashes) for hashes in shingles(texts, ngram)]
-    offsets = np.zeros(len(sets) + 1, np.int64)
-    np.cumsum([len(found) for found in sets], out=offsets[1:])
-    return np.concatenate(sets) if sets else np.zeros(0, np.uint64), offsets
 
 
 def distinct(hashes: Hashes) -> Hashes:

@@ -332,6 +332,14 @@ def test_a_score_may_not_take_a_column_of_gristmills_own(load: Load, score: str)
     assert f'"{score}"' in found["filter.0"]
 
 
+def test_what_a_plugin_finds_amiss_when_the_recipe_is_read_is_a_fault_of_its_table(
+    load: Load, tmp_path: Path
+) -> None:
+    (tmp_path / "words.txt").write_bytes(b"caf\xe9")
+    found = faults(load, '[[filter]]\nuse = "bad-words"\nfiles = "words.txt"\n')
+    assert "is not UTF-8" in found["filter.0"]
+
+
 # ------------------------------------------------------------------------------------------------ sections
 
 

@@ -11,6 +11,7 @@ from phase_runs import FILES, Bench, plugin
 from corpus.engine.parquet import read_table, write_table
 from corpus.phases.annotate import FAILED, annotate, distinct, score, sign, signing
 from corpus.phases.clean import Drafts, clean
+from schemas.errors import UserError
 from schemas.fingerprint import identify
 from schemas.recipe import Fuzzy
 from schemas.tables import DRAFTS, SIGNATURES
@@ -28,6 +29,8 @@ class Counting(Filter):
     def score(self, texts):
         if any("raise" in text for text in texts):
             raise RuntimeError("never\\nthis one")
+        if any("outage" in text for text in texts):
+            raise FileNotFoundError("words.txt is away")
         if any("short" in text for text in texts):
             return pl.DataFrame({"letters": [], "ratio": []})
         if any("other" in text for text in texts):
@@ -107,6 +110,18 @@ def test_a_score_that_is_no_number_is_null_so_that_it_fails(tmp_path: Path) -> N
 
 def test_all_documents_may_fail(tmp_path: Path) -> None:
     assert all(row[FAILED] for row in scored(tmp_path, "raise 1", "raise 2", "raise 3").values())
+
+
+def test_what_keeps_a_filter_from_scoring_anything_ends_the_build_and_is_not_remembered(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(
+        UserError, match=r'filter "counting" could score nothing: FileNotFoundError: words.txt is away'
+    ):
+        scored(tmp_path, "outage 1", "outage 2")
+    rows = scored(tmp_path, "outage 1", "fine")
+    assert rows["outage 1"][FAILED] == "counting\nFileNotFoundError: words.txt is away"
+    assert rows["fine"][FAILED] is None
 
 
 def test_signatures_are_of_the_text_alone(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Dedup as DESIGN section 3 states it: exact first, then proven near-duplicates, in survivor order."""
 
 import random
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from corpus.phases import dedup_fuzzy
+from corpus.phases import dedup_fuzzy, dedup_url
 from corpus.phases.dedup import Others, dedup, survivor_order
 from plugins.kernels.signatures import exact_hashes, sign
 from plugins.kernels.words import shingles
@@ -36,16 +37,17 @@ def candidates(texts, fuzzy=None, **columns):
 
 
 def reader(texts, rows=3):
-    """Streams texts in small tables, not in the order asked for."""
+    """Reads texts in small tables, not in the order asked for."""
+
+    def load(part):
+        return pa.table({
+            "doc_id": part,
+            "text": pa.array([texts[doc_id] for doc_id in part], pa.large_string()),
+        })
 
     def read(doc_ids):
         ids = sorted(doc_ids, reverse=True)
-        for start in range(0, len(ids), rows):
-            part = ids[start : start + rows]
-            yield pa.table({
-                "doc_id": part,
-                "text": pa.array([texts[doc_id] for doc_id in part], pa.large_string()),
-            })
+        return (partial(load, ids[start : start + rows]) for start in range(0, len(ids), rows))
 
     return read
 
@@ -127,6 +129,15 @@ def test_a_document_gone_by_its_address_keeps_no_other_from_staying():
     found = find(texts, Dedup(url=True, survivor=("doc_id",)), url=urls)
     assert rows(found) == {"b": ("a", 0.0, "url")}
     assert found.counts["url"] == 1
+
+
+def test_pairs_by_address_are_the_same_however_few_are_compared_at_a_time(monkeypatch):
+    texts = {f"{number}{half}": f"word{number} and {half}" for number in range(9) for half in "ab"}
+    urls = pa.array([f"http://inn.org/{key[0]}" for key in texts])
+    whole = find(texts, Dedup(exact=False, url=True, survivor=("doc_id",)), url=urls)
+    monkeypatch.setattr(dedup_url, "BATCH_SHINGLES", 5)
+    assert find(texts, Dedup(exact=False, url=True, survivor=("doc_id",)), url=urls) == whole
+    assert whole.counts["url"] == 9
 
 
 def test_an_address_whose_first_document_repeats_another_points_at_the_one_finally_kept():

@@ -1,6 +1,8 @@
 """judge names the first rule a document fails, in recipe order; what was not measured fails."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import polars as pl
 import pytest
@@ -9,6 +11,7 @@ from phase_runs import FILES, Bench
 
 from corpus.phases.annotate import FAILED
 from corpus.phases.judge import judge
+from plugins.contracts import Rule
 from plugins.specs import PluginSpec
 
 LENGTH = '[[filter]]\nuse = "length"\nmin_words = 3\nmax_words = 9\n'
@@ -159,3 +162,12 @@ def test_a_filter_that_raised_on_every_document_has_no_type_and_costs_fates_alon
     filters = Bench(tmp_path, FILES + '[[filter]]\nuse = "always"\n', ALWAYS).resolved().filters
     table = pl.DataFrame({"doc_id": ["a"], "good": [None], FAILED: ["always\nValueError: no model"]})
     assert judge(table, filters).rows() == [("a", "always:failed", "ValueError: no model")]
+
+
+def test_a_rule_that_counts_fails_where_it_is_not_zero_and_keeps_its_place() -> None:
+    rules = [Rule("first", pl.col("a") > 1, "a", "> 1"), Rule("second", pl.col("b") * 1, "b", "0")]
+    plugin = SimpleNamespace(name="mine", rules=lambda: rules)
+    spec = cast(PluginSpec, SimpleNamespace(make=lambda: plugin))
+    scores = pl.DataFrame({"doc_id": ["x", "y", "z"], "a": [2, 0, 0], "b": [3, 3, 0]})
+    failed = scores.with_columns(pl.lit(None, pl.String).alias(FAILED))
+    assert judge(failed, [spec])["reason"].to_list() == ["mine:first", "mine:second", None]

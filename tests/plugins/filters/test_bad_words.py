@@ -81,6 +81,13 @@ def test_files_and_words_make_one_list(tmp_path):
     assert found(["poker", "casino"], words=(), files=(str(file),)) == [(1, "poker"), (0, None)]
 
 
+def test_a_list_that_is_not_utf8_is_a_fault_of_the_recipe(tmp_path):
+    file = tmp_path / "words.txt"
+    file.write_bytes("café\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"words\.txt is not UTF-8 \(byte 3\)"):
+        BadWords(files=str(file)).check()
+
+
 @pytest.mark.parametrize("options", [{}, {"words": (" ",)}, {"words": ("a",), "max": -1}])
 def test_options_that_mean_nothing_are_refused(options):
     with pytest.raises(ValidationError):

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from plugins.contracts import Threshold
 from plugins.filters.c4 import C4
 from plugins.kernels.buffers import buffers
-from plugins.kernels.c4_lines import PHRASES
+from plugins.kernels.c4_phrases import PHRASES
 
 PIECES = [
     *"ab .?!\"'{[]1²٣K\n", "...", "\r\n", "\x85", "\u2028", "\x1c", "\u3000", "\x00", "é", "日本",

@@ -100,6 +100,10 @@ def test_a_row_depends_on_its_text_alone(texts, data):
         "a\na\n",
         "\na\n",
         "\x00\x00 \x00\x00",
+        "b\na\x00\nb\x00\na\x00\x00",
+        "b\n\na\x00\n\nb",
+        "abcdefghi x bbcdefghi\x00 x",
+        "abcdefghi x abcdefghi\x00 x",
         "é é é é é é é é é é é é",
     ],
 )

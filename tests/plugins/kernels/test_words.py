@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from plugins.kernels.alphabet import SIZE, UNSPACED, alphabet
-from plugins.kernels.words import distinct, shingle, shingle_sets, shingles
+from plugins.kernels.words import distinct, shingle, shingles
 
 WORDS = st.lists(
     st.sampled_from(["tea", "Tee", "茶", "ชา", "Ärger", "x1", "٣", "naïve", "e\u0301", "co\u00adop"]),
@@ -136,11 +136,45 @@ def test_a_null_that_spans_bytes_is_empty():
     assert [len(found) for found in shingles(masked, 1)] == [0, 1]
 
 
-def test_sets_are_ascending_without_repeats_and_lie_side_by_side():
-    flat, offsets = shingle_sets(pa.array(["b a b a b", "", "a"]), 1)
-    assert offsets.tolist() == [0, 2, 2, 3]
-    assert flat[0] < flat[1]
-    assert flat[2] in flat[:2]
+@given(
+    st.lists(
+        st.sampled_from([
+            *"aB9 _-é",
+            "кот ",
+            "word",
+            "ABCDEFGH",
+            "x" * 17,
+            "\u212a",
+            "\u00ad",
+            "語",
+            "e\u0301",
+        ])
+    ).map("".join),
+    st.integers(0, 130),
+    st.integers(0, 130),
+)
+def test_a_word_has_one_hash_wherever_it_stands(text, before, behind):
+    """Blocks of 64 bytes, words of eight, and the last bytes of a buffer are read in other ways: each place must tell the same."""
+    padded = " " * before + text + " " * behind
+    assert hashes_of(padded, 1) == hashes_of(text, 1)
+    assert hashes_of(padded, 3) == hashes_of(text, 3)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Cooperative", "co\u00adoperative"),
+        ("kelvin", "\u212aELVIN"),
+        ("ΟΔΟΣ", "οδοσ"),
+        ("ABCDEFGHIJ", "abcdefgh\u200dij"),
+    ],
+)
+def test_a_word_has_one_hash_however_it_is_written(one, other):
+    assert hashes_of(one, 1) == hashes_of(other, 1)
+
+
+def test_a_zero_hash_of_nothing_is_no_word_of_one_letter():
+    assert len({*hashes_of("a aa aaa aaaaaaaa aaaaaaaaa", 1)}) == 5
 
 
 @given(st.lists(st.integers(0, 2**64 - 1)))
