@@ -61,9 +61,11 @@ def whole(files, options, pool):
     bands, rows = options.fuzzy.shape
     start = time.perf_counter()
     ngram, permutations = options.fuzzy.ngram, bands * rows
-    work = [(path, ngram, permutations, options.exact) for path in files]
-    parts = list(pool.map(signed, *zip(*work, strict=True)))
-    table = pa.concat_tables(parts)
+    largest_first = sorted(
+        files, key=lambda path: -Path(path).stat().st_size
+    )  # so that no worker waits long for another
+    running = {path: pool.submit(signed, path, ngram, permutations, options.exact) for path in largest_first}
+    table = pa.concat_tables([running[path].result() for path in files])
     table = table.append_column("position", pa.array(range(table.num_rows)))
     middle = time.perf_counter()
     found = dedup(table, options, reader(files))
