@@ -28,6 +28,7 @@ import stat
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar
 
@@ -122,7 +123,9 @@ def _client() -> Any:
     """Kaggle's own client, with its key. Importing it reads the key, and ends the process where there is none."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            import kaggle  # type: ignore[import-not-found, unused-ignore]
+            kaggle = import_module(
+                "kaggle"
+            )  # no dependency of gristmill: only who wants this source installs it
     except ImportError as error:
         raise MissingExtra(
             f"the source `kaggle` needs Kaggle's own client, which is not installed ({error}). Install it with: pip install kaggle"
