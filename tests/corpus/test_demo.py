@@ -10,6 +10,7 @@ from tiny_model import make_tiny_model
 
 from corpus import demo as module
 from corpus.demo import FOLDER, demo
+from corpus.demo_site import served
 from corpus.shipped import recipes
 from plugins.registry import load_recipe
 from schemas.errors import MissingExtra
@@ -28,9 +29,7 @@ def recipe(tmp_path: Path) -> Path:
         .replace("smollm2-135m", str(model))
         .replace('backend = "auto"', 'backend = "peft"')
     )
-    text = text.replace('path = "site', f'path = "{BUNDLED.parent}/site').replace(
-        "max_tokens = 512", "max_tokens = 256"
-    )
+    text = text.replace("max_tokens = 512", "max_tokens = 256")
     path = tmp_path / "recipe.toml"
     path.write_text(text, encoding="utf-8")
     return path
@@ -44,7 +43,7 @@ def test_the_demo_walks_the_whole_path_and_a_second_one_shows_what_is_there(
     told = capsys.readouterr().out
     assert re.findall(r"^(\d)\. ", told, flags=re.MULTILINE) == list("1234567")
     for part in (
-        "hearthside@1: 59 pages",
+        "hearthside@1: 65 pages",
         "length:min_words",
         "from fates",
         "2 steps",
@@ -65,12 +64,20 @@ def test_the_demo_walks_the_whole_path_and_a_second_one_shows_what_is_there(
 
 
 def test_bounded_steps_change_the_training_and_not_the_corpus(tmp_path: Path) -> None:
-    bounded = load_recipe(module._recipe(BUNDLED, tmp_path, 3))
+    bounded = load_recipe(module._recipe(BUNDLED, tmp_path, 3, module._port(BUNDLED)))
     bundled = load_recipe(BUNDLED)
     assert bounded.recipe.train.max_steps == 3
     assert bundled.recipe.train.max_steps is None
     assert bounded.sections == bundled.sections
-    assert module._recipe(BUNDLED, tmp_path, None) == BUNDLED
+    assert module._recipe(BUNDLED, tmp_path, None, module._port(BUNDLED)) == BUNDLED
+
+
+def test_the_site_is_served_elsewhere_where_its_port_is_taken_and_the_recipe_follows(tmp_path: Path) -> None:
+    with served(BUNDLED.parent / "site", 0) as taken, served(BUNDLED.parent / "site", taken) as other:
+        assert other != taken
+        moved = load_recipe(module._recipe(BUNDLED, tmp_path, None, other))
+    assert moved.recipe.source[0].options["seeds"] == [f"http://127.0.0.1:{other}/"]
+    assert moved.path.parent == tmp_path
 
 
 def test_a_missing_extra_is_named_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
