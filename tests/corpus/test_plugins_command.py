@@ -288,10 +288,8 @@ def test_an_installed_strangers_package_is_listed_tested_and_builds(
     installed: Path, tokenizer: Path, tmp_path: Path
 ) -> None:
     listed = start("plugins", "list", "scrapers", cwd=tmp_path, path=installed)
-    assert [line.split()[:3] for line in listed.stdout.splitlines()][1] == [
-        "scraper",
-        "hearth",
-        "gristmill-hearth",
+    assert ["scraper", "hearth", "gristmill-hearth"] in [
+        line.split()[:3] for line in listed.stdout.splitlines()
     ]
     held = start("plugins", "test", "hearth-signatures", cwd=tmp_path, path=installed)
     assert held.returncode == 0, held.stdout + held.stderr
