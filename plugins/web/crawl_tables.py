@@ -79,9 +79,11 @@ class Work:
     """What became of it the last time."""
     detail: str | None = None
     state: int = QUEUED
+    size: int | None = None
+    """Bytes of its former body, as sent."""
 
 
-WORK = "id, url, depth, hops, kind, tries, admitted, etag, last_modified, file, offset, length, digest, fetched_at, fate, detail, state"
+WORK = "id, url, depth, hops, kind, tries, admitted, etag, last_modified, file, offset, length, digest, fetched_at, fate, detail, state, size"
 """The columns of `Work`, in its order."""
 ADD = f"""
 INSERT INTO urls (url, origin, kind, depth, hops, found_on, state, fate, detail)

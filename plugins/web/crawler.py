@@ -19,14 +19,16 @@ import asyncio
 import fcntl
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
 from pathlib import Path
 from time import monotonic
 
 from plugins.web.client import Client, FetchError, Resolver, Response, system_resolver
-from plugins.web.crawl_tables import Found, Work
-from plugins.web.frontier import Frontier
+from plugins.web.crawl_tables import FILE, Found, Work
+from plugins.web.frontier import Frontier, trouble
 from plugins.web.landing import Landing
 from plugins.web.lanes import Lane, Lanes
 from plugins.web.progress import Progress, Summary
@@ -56,7 +58,7 @@ async def crawl(
     """Run a crawl to its end, or on to its end. `folder` is its own: `crawl.sqlite` and the archive in `warc/`.
 
     Cancelled (Ctrl-C), it commits what has come and raises; run again, it goes on. Raises SourceError where another process crawls into
-    the folder, Corruption where its database cannot be read.
+    the folder, StorageError where it cannot be written, Corruption where its database cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240  a moment, before anything else runs
     lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
@@ -68,6 +70,8 @@ async def crawl(
                 f"{folder}: another process is crawling into it. Wait for it, or stop it."
             ) from None
         return await _Crawl(settings, folder, resolve, report, follow).run(refresh=refresh)
+    except sqlite3.DatabaseError as error:
+        raise trouble(folder / FILE, error) from error
     finally:
         os.close(lock)
 
@@ -133,7 +137,12 @@ class _Crawl:
             # A wish is honoured that was not: which pages were had against it cannot be told in all cases, so none is kept.
             frontier.reset()
         elif former is not None and former != identity:
-            frontier.reconsider(self._judge.outside, nofollow=settings.obey.nofollow)
+            before, now = json.loads(former)["max_depth"], settings.max_depth
+            frontier.reconsider(
+                self._judge.outside,
+                nofollow=settings.obey.nofollow,
+                relink=now is not None and (before is None or before < now),
+            )
         if refresh and frontier.meta("ended") == "1":
             frontier.refresh()
         if former != identity or refresh:
@@ -249,14 +258,17 @@ class _Crawl:
     async def _ask(self, lane: Lane, work: Work) -> None:
         answer: Response | FetchError
         try:
-            answer = await self._client.get(work.url, _conditions(work))
+            answer = await self._client.get(
+                work.url, _conditions(work), body_bytes=self._settings.body_bytes(work.kind)
+            )
         except FetchError as error:
             answer = error
         self._landed.append((lane, work, answer))
         self._wake.set()
 
     async def _ask_robots(self, lane: Lane) -> None:
-        robots = await robots_of(lane.origin, self._client.get, PRODUCT)
+        get = partial(self._client.get, body_bytes=self._settings.body_bytes("robots"))
+        robots = await robots_of(lane.origin, get, PRODUCT)
         self._landed.append((lane, None, robots))
         self._wake.set()
 
@@ -323,7 +335,9 @@ class _Crawl:
 def _conditions(work: Work) -> Mapping[str, str]:
     """Ask for a page only if it changed, where a former capture is there to stand for it (RFC 9110, 13.1)."""
     headers = {}
-    if work.file is not None:
+    if (
+        work.file is not None and work.fate != "noindex"
+    ):  # a wish in a header may be gone, though the page is the same
         if work.etag:
             headers["If-None-Match"] = work.etag
         if work.last_modified:

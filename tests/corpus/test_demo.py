@@ -28,11 +28,8 @@ def recipe(tmp_path: Path) -> Path:
         .replace("smollm2-135m", str(model))
         .replace('backend = "auto"', 'backend = "peft"')
     )
-    text = text.replace('path = "site', f'path = "{BUNDLED.parent}/site').replace(
-        "max_tokens = 512", "max_tokens = 256"
-    )
     path = tmp_path / "recipe.toml"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text.replace("max_tokens = 512", "max_tokens = 256"), encoding="utf-8")
     return path
 
 
@@ -44,7 +41,9 @@ def test_the_demo_walks_the_whole_path_and_a_second_one_shows_what_is_there(
     told = capsys.readouterr().out
     assert re.findall(r"^(\d)\. ", told, flags=re.MULTILINE) == list("1234567")
     for part in (
-        "hearthside@1: 59 pages",
+        "hearthside@1: 65 pages",  # 59, and six addresses that lead nowhere
+        "listing",
+        "merged",
         "length:min_words",
         "from fates",
         "2 steps",
@@ -65,12 +64,15 @@ def test_the_demo_walks_the_whole_path_and_a_second_one_shows_what_is_there(
 
 
 def test_bounded_steps_change_the_training_and_not_the_corpus(tmp_path: Path) -> None:
-    bounded = load_recipe(module._recipe(BUNDLED, tmp_path, 3))
+    port = module._port(BUNDLED)
+    bounded = load_recipe(module._recipe(BUNDLED, tmp_path, 3, port))
     bundled = load_recipe(BUNDLED)
     assert bounded.recipe.train.max_steps == 3
     assert bundled.recipe.train.max_steps is None
     assert bounded.sections == bundled.sections
-    assert module._recipe(BUNDLED, tmp_path, None) == BUNDLED
+    assert module._recipe(BUNDLED, tmp_path, None, port) == BUNDLED
+    (seed,) = load_recipe(module._recipe(BUNDLED, tmp_path, None, 9)).scrapers[0].options["seeds"]
+    assert seed == "http://127.0.0.1:9/"
 
 
 def test_a_missing_extra_is_named_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
