@@ -47,8 +47,8 @@ class Step(BaseModel):
 class Source(Step):
     """Where pages come from."""
 
-    name: str | None = None
-    """What `pages.source` says; needed only when two sources share `use`."""
+    name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = None
+    """What `pages.source` says; needed only when two sources share `use`. It names a folder: letters, digits, ". _ -"."""
 
     @property
     def label(self) -> str:

@@ -70,6 +70,11 @@ class SavedOrLive(Scraper):
             self.source()
         return self
 
+    def check(self) -> None:
+        """As `crawl` checks itself."""
+        if self.seeds:
+            self.crawler().check()
+
     @property
     def gathers(self) -> bool:
         """Whether it crawls."""

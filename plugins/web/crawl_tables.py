@@ -16,6 +16,11 @@ BY_ADDRESS = ("denied", "media", "depth", "redirects")
 """Fates that follow from the address, and how far from a seed it is."""
 BY_OPTION = ("budget", "robots", "noindex", "noai", "tdm", "too-large", "address")
 """Fates of URLs within the crawl that follow from its other options."""
+PASSING = (
+    *("connect", "dns", "timeout", "protocol"),
+    *(f"status-{status}" for status in (408, 425, 429, 500, 502, 503, 504)),
+)
+"""Fates that may be others tomorrow: an outage, ours or the site's."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;

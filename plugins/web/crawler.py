@@ -51,6 +51,7 @@ async def crawl(
     folder: Path,
     *,
     refresh: bool = False,
+    retry: bool = False,
     resolve: Resolver = system_resolver,
     report: Callable[[Progress], None] | None = None,
     follow: Follow | None = None,
@@ -69,7 +70,7 @@ async def crawl(
             raise SourceError(
                 f"{folder}: another process is crawling into it. Wait for it, or stop it."
             ) from None
-        return await _Crawl(settings, folder, resolve, report, follow).run(refresh=refresh)
+        return await _Crawl(settings, folder, resolve, report, follow).run(refresh=refresh, retry=retry)
     except sqlite3.DatabaseError as error:
         raise trouble(folder / FILE, error) from error
     finally:
@@ -98,11 +99,11 @@ class _Crawl:
         self._flying = 0
         self._began = self._committed = self._reported = monotonic()
 
-    async def run(self, *, refresh: bool) -> Summary:
+    async def run(self, *, refresh: bool, retry: bool) -> Summary:
         frontier, settings = self._frontier, self._settings
         try:
             recovered = recover(frontier, self._folder, self._judge)
-            self._begin(refresh=refresh)
+            self._begin(refresh=refresh, retry=retry)
             answers = 0
             if frontier.meta("ended") != "1":
                 self._lanes = Lanes(frontier, settings, self._judge)
@@ -127,14 +128,17 @@ class _Crawl:
         finally:
             frontier.close()
 
-    def _begin(self, *, refresh: bool) -> None:
-        """Queue the seeds; and what other options, or a refresh, ask for again."""
+    def _begin(self, *, refresh: bool, retry: bool) -> None:
+        """Queue the seeds; and what other options, a refresh or another try ask for again."""
         frontier, settings = self._frontier, self._settings
         identity = json.dumps(settings.identity(), sort_keys=True)
         ignored = settings.obey.ignored()
         former = frontier.meta("options")
-        if set(json.loads(frontier.meta("ignored") or "[]")).difference(ignored):
-            # A wish is honoured that was not: which pages were had against it cannot be told in all cases, so none is kept.
+        if set(json.loads(frontier.meta("ignored") or "[]")).difference(ignored) or _begins_elsewhere(
+            former, identity
+        ):
+            # A wish is honoured that was not, or the crawl begins elsewhere: which pages were had against that wish, or from that beginning
+            # alone, cannot be told in all cases, so none is kept.
             frontier.reset()
         elif former is not None and former != identity:
             before, now = json.loads(former)["max_depth"], settings.max_depth
@@ -145,7 +149,8 @@ class _Crawl:
             )
         if refresh and frontier.meta("ended") == "1":
             frontier.refresh()
-        if former != identity or refresh:
+        again = retry and frontier.meta("ended") == "1" and frontier.retry()
+        if former != identity or refresh or again:
             frontier.set_meta("ended", "0")
             frontier.set_meta("options", identity)
             frontier.set_meta("ignored", json.dumps(ignored))
@@ -161,6 +166,7 @@ class _Crawl:
             self._frontier.abandon("budget", over)
         self._frontier.set_meta("ended", "1")
         self._commit()
+        self._frontier.rest()
 
     # ------------------------------------------------------------------------------------- the loop
 
@@ -330,6 +336,19 @@ class _Crawl:
             rate,
             left / rate if rate else None,
         )
+
+
+def _begins_elsewhere(former: str | None, now: str) -> bool:
+    """Whether a place to begin is gone, or addresses have another spelling: one recipe must give one crawl, whatever was crawled before."""
+    if former is None:
+        return False
+    one, other = json.loads(former), json.loads(now)
+    gone = any(set(_listed(one[key])) - set(_listed(other[key])) for key in ("seeds", "sitemaps", "feeds"))
+    return gone or one["drop"] != other["drop"]
+
+
+def _listed(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
 def _conditions(work: Work) -> Mapping[str, str]:

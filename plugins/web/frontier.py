@@ -27,6 +27,7 @@ from plugins.web.crawl_tables import (
     FETCHING,
     FILE,
     FORMAT,
+    PASSING,
     QUEUED,
     REFUSED,
     REFUSED_ROWS,
@@ -106,6 +107,11 @@ class Frontier:
             raise Corruption(
                 f"{self.path} was written by another version of gristmill. Remove its folder to crawl anew."
             )
+
+    def rest(self) -> None:
+        """One file, without a log beside it: so a crawl that has ended can be read from any file system, by many at once."""
+        with suppress(sqlite3.OperationalError):  # somebody is reading: the log stays, and does no harm
+            self._db.execute("PRAGMA journal_mode=DELETE").fetchall()
 
     def close(self) -> None:
         """Give up what was not committed."""
@@ -266,6 +272,19 @@ class Frontier:
         self._requeue(f"fate NOT IN {REFUSED} AND fate NOT LIKE 'trap:%'")
         self._write("UPDATE origins SET robots = NULL")
 
+    def retry(self) -> bool:
+        """Queue once more what could not be had for a reason that may have passed, and all behind a robots.txt that could not. Whether there
+        is any."""
+        places = ",".join(f"'{fate}'" for fate in PASSING)
+        lost = f"fate IN ({places}) OR (fate = 'robots' AND detail LIKE 'robots.txt cannot be had%')"
+        if not self._one(f"SELECT count(*) FROM urls WHERE state = {DONE} AND ({lost})"):
+            return False
+        self._write(
+            f"UPDATE origins SET robots = NULL WHERE id IN (SELECT origin FROM urls WHERE state = {DONE} AND ({lost}))"
+        )
+        self._requeue(lost)
+        return True
+
     def reconsider(
         self,
         outside: Callable[[Work], tuple[str, str | None] | None],
@@ -343,6 +362,14 @@ class Frontier:
     def archived_bytes(self) -> int:
         """Bytes of all bodies fetched; of those that are to be asked for again, nothing yet."""
         return self._one(f"SELECT sum(size) FROM urls WHERE file IS NOT NULL AND state = {DONE}")
+
+    def beyond(self, pages: int) -> set[int]:
+        """The numbers of pages past the first so many, nearest to a seed first: what a smaller budget leaves out."""
+        cursor = self._db.execute(
+            f"SELECT id FROM urls WHERE state = {DONE} AND fate = 'fetched' ORDER BY depth, id LIMIT -1 OFFSET ?",
+            (pages,),
+        )
+        return {number for (number,) in cursor}
 
     def rows(self, first: int = 0, last: int = 1 << 62) -> Iterator[dict[str, Any]]:
         """Every row with a fate and an id from `first` to `last`, in the archive's order; columns as in the table, `found_on` and `origin` as text."""

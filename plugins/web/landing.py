@@ -122,7 +122,9 @@ class Landing:
         if unchanged:
             self.bytes += (work.size or 0) - len(response.body)  # its body counts, sent again or not
             verdict.fate, verdict.detail, verdict.columns = work.fate or "fetched", work.detail, {}
-        if (response.status >= 500 or response.status in AGAIN) and work.fate and work.file is not None:
+        # Refused for now (a guard before the site, say), or out of order: what was had before stays.
+        kept = response.status >= 500 or response.status in AGAIN or response.status in (401, 403)
+        if kept and work.fate and work.file is not None:
             self._failed(work, verdict.fate, None)
             return
         columns = verdict.columns

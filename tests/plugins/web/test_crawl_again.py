@@ -36,10 +36,12 @@ class Site:
     def url(self, host: str = "a.test", path: str = "/") -> str:
         return f"http://{host}:{self.port}{path}"
 
-    def run(self, *, refresh: bool = False, host: str = "a.test", **options: Any) -> Summary:
-        return asyncio.run(self._run(refresh=refresh, host=host, **options))
+    def run(
+        self, *, refresh: bool = False, retry: bool = False, host: str = "a.test", **options: Any
+    ) -> Summary:
+        return asyncio.run(self._run(refresh=refresh, retry=retry, host=host, **options))
 
-    async def _run(self, *, refresh: bool, host: str, **options: Any) -> Summary:
+    async def _run(self, *, refresh: bool, retry: bool, host: str, **options: Any) -> Summary:
         server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         plain: dict[str, Any] = {
@@ -48,7 +50,7 @@ class Site:
         }  # fmt: skip
         try:
             return await crawl(
-                Settings(**plain | options), self.folder, refresh=refresh, resolve=self._resolve
+                Settings(**plain | options), self.folder, refresh=refresh, retry=retry, resolve=self._resolve
             )
         finally:
             server.close()
@@ -315,3 +317,114 @@ def test_a_full_disk_stops_the_crawl_with_what_to_do_and_it_goes_on_afterwards(
     assert site.run(max_pages=200).fates["fetched"] == 200
     pages = Counter(path for _, path in site.asked if path != "/robots.txt")
     assert max(pages.values()) == 1
+
+
+# ------------------------------------------------------------------------------------------------ runs with other wishes
+
+
+def links(*paths: str) -> bytes:
+    return "".join(f'<a href="{path}">x</a>' for path in paths).encode() + FILLER
+
+
+def tree(host: str, path: str, headers: dict[str, str]) -> Answer:
+    """A front page with four pages below it; nothing else is there."""
+    pages = {"/": links("/a", "/b", "/c", "/d"), **{f"/{name}": links() for name in "abcd"}}
+    return (200, HTML, pages[path]) if path in pages else (404, [], b"")
+
+
+class Gathered(Crawl):
+    """What is there; nobody is asked."""
+
+    def gather(self, *_arguments: Any, **_options: Any) -> Summary:
+        return Summary({})
+
+
+def shown(site: Site, **options: Any) -> list[str]:
+    """The paths of the pages a build would read."""
+    plain = {
+        "seeds": [site.url()],
+        "contact": "mailto:a@b.test",
+        "allow_private": ["127.0.0.1"],
+        "sitemaps": False,
+        "delay": 0,
+    }
+    scraper = Gathered(**plain | options)
+    place = Place(site.folder, site.folder)
+    pages = [page for part in scraper.parts(place) for page in scraper.fetch(place, part)]
+    return sorted(page.locator.rpartition(str(site.port))[2] for page in pages if page.error is None)
+
+
+def test_what_an_outage_kept_away_is_asked_for_again_and_nothing_else(tmp_path: Path) -> None:
+    site, ill = Site(tmp_path), {"/b": 503, "/c": 500}
+
+    def answer(host: str, path: str, headers: dict[str, str]) -> Answer:
+        return (ill[path], [], b"") if path in ill else tree(host, path, headers)
+
+    site.answer = answer
+    first = site.run()
+    assert (first.fates["status-503"], first.fates["status-500"]) == (1, 1)
+    site.asked.clear()
+    site.run()
+    assert site.asked == [], "a crawl that has ended is left alone"
+    ill.clear()
+    again = site.run(retry=True)
+    assert again.fates["fetched"] == 5
+    assert {path for _, path in site.asked} == {"/robots.txt", "/b", "/c"}
+    site.asked.clear()
+    assert site.run(retry=True).answers == 0
+    assert site.asked == []
+
+
+def test_pages_behind_a_robots_txt_that_could_not_be_had_are_asked_for_again(tmp_path: Path) -> None:
+    site, ill = Site(tmp_path), [True]
+
+    def answer(host: str, path: str, headers: dict[str, str]) -> Answer:
+        return (503, [], b"") if path == "/robots.txt" and ill else tree(host, path, headers)
+
+    site.answer = answer
+    assert site.run().fates == {"robots": 1}
+    ill.clear()
+    assert site.run(retry=True).fates["fetched"] == 5
+
+
+def test_a_crawl_that_begins_elsewhere_keeps_nothing_of_the_former_one(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.answer = lambda host, path, headers: (200, HTML, links("/y") if path == "/x" else links()) if path in ("/x", "/y", "/z") else (404, [], b"")  # fmt: skip
+    site.run()  # which finds a port
+    assert site.run(seeds=(site.url(path="/z"),)).fates == {"fetched": 1}
+    site.asked.clear()
+    assert site.run(seeds=(site.url(path="/z"), site.url(path="/x"))).fates["fetched"] == 3
+    assert "/z" not in {path for _, path in site.asked}, "one more place to begin asks for no page again"
+    assert site.run(seeds=(site.url(path="/x"),)).fates["fetched"] == 2
+
+
+def test_a_smaller_budget_shows_the_pages_nearest_to_the_seed(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.answer = tree
+    site.run()
+    assert shown(site) == ["/", "/a", "/b", "/c", "/d"]
+    assert shown(site, max_pages=3) == ["/", "/a", "/b"]
+
+
+def test_a_guard_that_turns_a_refresh_away_costs_no_page(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.answer = tree
+    site.run()
+    site.answer = lambda host, path, headers: (403, HTML, b"go away")
+    assert site.run(refresh=True).fates["fetched"] == 5
+    assert len(shown(site)) == 5
+
+
+def test_a_crawl_that_has_ended_is_one_file(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.answer = tree
+    site.run()
+    assert [path.name for path in tmp_path.glob("crawl.sqlite*")] == ["crawl.sqlite"]
+    assert site.run(refresh=True).fates["fetched"] == 5
+
+
+def test_a_seed_that_nothing_allows_is_a_fault_of_the_recipe() -> None:
+    crawl = Crawl(seeds=["https://a.test/start"], allow=["/threads/"], contact="mailto:a@b.test")
+    with pytest.raises(ValueError, match="https://a.test/start is left out by `allow`"):
+        crawl.check()
+    Crawl(seeds=["https://a.test/threads/1"], allow=["/threads/"], contact="mailto:a@b.test").check()
