@@ -4,7 +4,7 @@ r"""Word F1 of forum threads on the 111 forum pages of WCXB: by engine, over all
 
 The metric is that of `extraction_quality.py`: multiset word F1 over `\w+`, lower-cased, mean over pages. A page without posts counts with what the
 default extractor (trafilatura) makes of it, as in a build. `shells` are pages of a named engine that hold none of the thread's words: Discourse
-served them empty but for scripts. `--siblings` also reads every page as if its engine were unknown, even-numbered pages (on which
+served them empty but for scripts. Authors' names stand above the posts (`byline = "author"`), as in the gold texts. `--siblings` also reads every page as if its engine were unknown, even-numbered pages (on which
 the rules were set) and odd-numbered ones (on which they were not) apart. Exits 1 below a floor.
 """
 
@@ -90,7 +90,7 @@ def main() -> int:
     parser.add_argument("--siblings", action="store_true")
     parser.add_argument("--pages", action="store_true")
     options = parser.parse_args()
-    forum = Forum(path="x", quotes=options.quotes)
+    forum = Forum(path="x", quotes=options.quotes, byline="author")
     corpus = list(pages())
     read = [reading(forum, *page) for page in corpus]
     by_engine: dict[str, list[float]] = defaultdict(list)

@@ -26,9 +26,10 @@ class Crawled:
     path: Path
     """Its folder: the archive and the state of the crawl."""
     pages: int
+    """Those that are not kept among them."""
     bytes: int
     fates: dict[str, int]
-    """What became of pages that could not be had, by reason; "ok" counts the others."""
+    """Why pages are not kept, such as "status-404" or "listing"; "ok" counts the others."""
     seconds: float
 
 
@@ -47,14 +48,15 @@ def crawl(recipe: Path | str, runtime: Runtime | None = None, *, refresh: bool =
         if (scraper := cast(Scraper, spec.make())).gathers
     ]
     if not live:
+        uses = ", ".join(dict.fromkeys(source.use for source in resolved.recipe.source))
         raise SourceError(
-            f"{resolved.path.name}: all sources lie on this disk, so there is nothing to gather. `gristmill build {recipe}` reads them."
+            f"{resolved.path.name} has nothing to gather: what its sources have ({uses}) is read by the build itself. Type: gristmill build {recipe}"
         )
     found = []
     with alone(store, resolved.recipe.name):
         for source, scraper in live:
             with progress.phase(source.label), progress.line(source.label) as tell:
-                place = place_of(resolved, source.label, store.sources, tell, refresh=refresh)
+                place = place_of(resolved, source.label, store.sources, tell, refresh=refresh, retry=True)
                 place.work.mkdir(parents=True, exist_ok=True)
                 parts = scraper.parts(place)
                 fates, size = Counter[str](), 0

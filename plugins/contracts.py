@@ -84,6 +84,8 @@ class Place:
     """Shows how far long work has come, each line in place of the one before."""
     refresh: bool = False
     """Ask again for what is already in `work` (`gristmill crawl --refresh`)."""
+    retry: bool = False
+    """Ask again for what could not be had for a reason that may have passed (`gristmill crawl`)."""
 
 
 @dataclass(frozen=True, slots=True)

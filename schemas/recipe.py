@@ -47,8 +47,8 @@ class Step(BaseModel):
 class Source(Step):
     """Where pages come from."""
 
-    name: str | None = None
-    """What `pages.source` says; needed only when two sources share `use`."""
+    name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = None
+    """What `pages.source` says; needed only when two sources share `use`. It names a folder: letters, digits, ". _ -"."""
 
     @property
     def label(self) -> str:
@@ -380,7 +380,10 @@ def _allowed(kind: str, context: dict[str, Any], message: str) -> str:
         "list": "a list",
         "model": "a table",
         "dict": "a table",
+        "date": "a day, such as 2020-01-31",
     }
+    if kind == "string_pattern_mismatch" and context["pattern"] != f"^{NAME.pattern}$":
+        return f"a text that matches {context['pattern']}"
     if kind in bounds:
         return bounds[kind].format(**context)
     head = kind.split("_", maxsplit=1)[0]
@@ -394,6 +397,8 @@ def _guess(value: Any, kind: str, context: dict[str, Any]) -> str:
             value, [part.strip(" '") for part in context["expected"].replace(" or ", ",").split(",")]
         )
         return f". {hint}" if hint else ""
+    if kind in {"tuple_type", "list_type"} and isinstance(value, str):
+        return f': write ["{value}"]'
     limit = context.get("le", context.get("lt"))
     if limit == 1 and isinstance(value, (int, float)) and 1 < value <= 100 and math.isfinite(value):
         return f". Did you mean {value / 100:g}?"

@@ -78,5 +78,7 @@ SchemaFile = Annotated[Path | None, Argument(metavar="FILE", help="Where it goes
 
 Online = Annotated[bool, Option("--online", help="Also try to reach the model hub.")]
 Steps = Annotated[int | None, Option("--steps", min=1, metavar="N", help="Train at most N optimiser steps.")]
-Refresh = Annotated[bool, Option("--refresh", help="Ask again for what is there, if it changed.")]
+Refresh = Annotated[
+    bool, Option("--refresh", help="Ask again for what is there; what did not change is not sent again.")
+]
 Again = Annotated[bool, Option("--again", help="Train a new adapter though one is already there.")]

@@ -44,7 +44,7 @@ def crawl_summary(found: Sequence[Crawled], recipe: Path, root: Path) -> str:
             f"  {source.path}",
         ]
         lost = [(reason, count) for reason, count in source.fates.items() if reason != "ok"]
-        lines += ["  could not be had:", columns(lost, indent="    ")] if lost else []
+        lines += ["  not kept:", columns(lost, indent="    ")] if lost else []
     where = "" if root == Path() else f" --root {root}"
     return "\n".join([*lines, "", f"next: {program()} build {recipe}{where}"])
 

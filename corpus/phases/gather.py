@@ -71,10 +71,11 @@ def place_of(
     tell: Callable[[str], None] = lambda _line: None,
     *,
     refresh: bool = False,
+    retry: bool = False,
 ) -> Place:
     """Where the scraper of a source stands. One build of a name runs at a time, so nobody else keeps state there, nor rewrites what is read
     live while this build reads it."""
-    return Place(resolved.base, sources / resolved.recipe.name / label, tell, refresh)
+    return Place(resolved.base, sources / resolved.recipe.name / label, tell, refresh, retry)
 
 
 def _tasks(label: str, spec: PluginSpec, place: Place, work: Path) -> list[Task]:

@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from queue import Queue
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -31,7 +32,7 @@ from plugins.web.crawler import ARCHIVE, crawl
 from plugins.web.frontier import Frontier
 from plugins.web.progress import Progress, Summary
 from plugins.web.recovery import archived
-from plugins.web.scope import Obey, Scope, Settings
+from plugins.web.scope import Obey, Scope, Settings, reachable
 from plugins.web.urls import TRACKING, canonical
 from schemas.errors import SourceError
 from schemas.fingerprint import identify
@@ -51,6 +52,11 @@ NO_PAGES = frozenset({
 PART_BYTES = 32 << 20
 """Of bodies as sent, in a part, with ROW_BYTES a URL: some seconds of work for a task."""
 ROW_BYTES = 1 << 10
+TOLD = (
+    "url", "depth", "found_on", "fate", "status", "content_type", "digest", "file", "offset", "length", "fetched_at", "license",
+    "signals",
+)  # fmt: skip
+"""Columns that a page is made of, and so what a part's digest is made of: not how often a URL was tried, nor its number."""
 MAX_URLS = 10_000
 """Seeds, sitemaps or feeds."""
 
@@ -144,17 +150,7 @@ class Crawl(Scraper):
     @field_validator("contact")
     @classmethod
     def _reachable(cls, contact: str | None) -> str | None:
-        if contact is None or not re.fullmatch(
-            r"mailto:[^\s@()<>]+@[^\s@()<>]+\.[^\s@()<>]+|https?://[^\s()<>]+", contact
-        ):
-            given = "is missing" if contact is None else f'is "{contact}"'
-            raise ValueError(
-                f'{given}: whoever runs a site must be able to reach you. Write contact = "mailto:you@example.org" '
-                'or contact = "https://example.org/about-my-crawler".'
-            )
-        if not contact.isascii():
-            raise ValueError(f'is "{contact}", which no header can hold: write it in ASCII')
-        return contact
+        return reachable(contact)
 
     @field_validator("seeds", "feeds", "sitemaps")
     @classmethod
@@ -214,6 +210,16 @@ class Crawl(Scraper):
             limits=Limits(body_bytes=self.max_page_bytes, page_seconds=self.page_seconds),
         )
 
+    def check(self) -> None:
+        """A seed lies within what is allowed."""
+        scope = Scope(self.settings())
+        refused = [(seed, refusal[1]) for seed in self.settings().seeds if (refusal := scope.refusal(seed))]
+        if refused and len(refused) == len(self.seeds):
+            raise ValueError(
+                f"seeds: {refused[0][0]} is left out by `allow` and `deny` ({refused[0][1]}), so nothing would be fetched. Let a pattern of "
+                "`allow` match it."
+            )
+
     @property
     def gathers(self) -> bool:
         """Always."""
@@ -224,12 +230,17 @@ class Crawl(Scraper):
         crawls into the folder."""
         if not (self.seeds or self.feeds or isinstance(self.sitemaps, tuple)):
             raise SourceError('a crawl needs a place to begin. Write seeds = ["https://example.org/"].')
-        self.gather(place, refresh=place.refresh, report=lambda progress: place.tell(progress.line()))
+        self.gather(
+            place,
+            refresh=place.refresh,
+            retry=place.retry,
+            report=lambda progress: place.tell(progress.line()),
+        )
+        sizes = {path.name: path.stat().st_size for path in (place.work / ARCHIVE).glob("*.warc.gz")}
         frontier = Frontier(place.work, read_only=True)
         try:
-            rows = sorted(
-                (row["id"], identify(*map(str, row.values())), row["size"] or 0) for row in frontier.rows()
-            )
+            rows = sorted((row["id"], _told(row, sizes), row["size"] or 0) for row in frontier.rows())
+            beyond = set() if self.max_pages is None else frontier.beyond(self.max_pages)
         finally:
             frontier.close()
         found, start, size = [], 0, 0
@@ -237,13 +248,16 @@ class Crawl(Scraper):
             size += row[2] + ROW_BYTES
             if size >= PART_BYTES or number == len(rows):
                 digest = identify(*(told for _, told, _ in rows[start:number]))
-                found.append(Part({"first": rows[start][0], "last": row[0]}, digest))
+                where = {"first": rows[start][0], "last": row[0]}
+                if left_out := sorted(page for page, _, _ in rows[start:number] if page in beyond):
+                    where["beyond"], digest = left_out, identify(digest, *map(str, left_out))
+                found.append(Part(where, digest))
                 start, size = number, 0
         return found
 
     def fetch(self, place: Place, part: Part) -> Iterable[Page]:
         """The pages of a part."""
-        return self.pages(place, part.where["first"], part.where["last"])
+        return self.pages(place, part.where["first"], part.where["last"], part.where.get("beyond", ()))
 
     def follow(self, html: str, url: str) -> Sequence[str] | None:
         """The addresses on a page that are followed; None for all."""
@@ -254,15 +268,17 @@ class Crawl(Scraper):
         place: Place,
         *,
         refresh: bool = False,
+        retry: bool = False,
         resolve: Resolver = system_resolver,
         report: Callable[[Progress], None] | None = None,
     ) -> Summary:
-        """Crawl to the end, or from where it stopped on; with `refresh`, ask for everything again."""
+        """Crawl to the end, or from where it stopped on; with `refresh`, ask for everything again, with `retry` for what an outage kept away."""
         run = partial(
             crawl,
             self.settings(),
             place.work,
             refresh=refresh,
+            retry=retry,
             resolve=resolve,
             report=report,
             follow=self.follow,
@@ -272,18 +288,34 @@ class Crawl(Scraper):
         except RuntimeError:
             return asyncio.run(run())
         # Within a notebook, say, a loop runs already in this thread.
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(lambda: asyncio.run(run())).result()
+        begun = Queue[tuple[asyncio.AbstractEventLoop, "asyncio.Task[Any] | None"]](1)
 
-    def pages(self, place: Place, first: int = 0, last: int = 1 << 62) -> Iterator[Page]:
-        """What was gathered, as pages: those whose number in the crawl is from `first` to `last`."""
+        async def aside() -> Summary:
+            begun.put((asyncio.get_running_loop(), asyncio.current_task()))
+            return await run()
+
+        with ThreadPoolExecutor(1) as pool:
+            crawling = pool.submit(lambda: asyncio.run(aside()))
+            try:
+                return crawling.result()
+            except KeyboardInterrupt:
+                loop, task = begun.get()
+                if task is not None and not crawling.done():
+                    loop.call_soon_threadsafe(task.cancel)  # the pool waits until it has committed what came
+                raise
+
+    def pages(
+        self, place: Place, first: int = 0, last: int = 1 << 62, beyond: Collection[int] = ()
+    ) -> Iterator[Page]:
+        """What was gathered, as pages: those whose number in the crawl is from `first` to `last` and not in `beyond`."""
         scope, ignored = Scope(self.settings()), self.settings().obey.ignored()
         frontier = Frontier(place.work, read_only=True)
         try:
             for row in frontier.rows(first, last):
                 # What an earlier recipe allowed and this one does not is no part of it.
                 near = self.max_depth is None or row["depth"] <= self.max_depth
-                if near and row["fate"] not in NO_PAGES and scope.refusal(row["url"]) is None:
+                ours = near and row["id"] not in beyond and row["fate"] not in NO_PAGES
+                if ours and scope.refusal(row["url"]) is None:
                     yield self._page(row, place.work / ARCHIVE, ignored)
         finally:
             frontier.close()
@@ -320,3 +352,11 @@ class Crawl(Scraper):
         except (OSError, ValueError) as error:
             page.error, page.detail = "unreadable", f"{row['file']}: {error}"
         return page
+
+
+def _told(row: dict[str, Any], sizes: dict[str, int]) -> str:
+    """Identity of what a row says of its page, and of whether the archive's file holds it (a page that was unreadable is read again where
+    that came back); why a page could not be refreshed is said of no page."""
+    detail = None if row["fate"] == "fetched" else row["detail"]
+    held = row["file"] is None or sizes.get(row["file"], 0) >= row["offset"] + row["length"]
+    return identify(str(detail), str(held), *(str(row[name]) for name in TOLD))

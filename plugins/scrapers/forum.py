@@ -11,14 +11,11 @@ are found is left to the recipe's extractor.
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar, Literal
 
 from plugins.contracts import Extracted
 from plugins.scrapers.sites.engine import byline
 from plugins.scrapers.sites.saved import ThreadPages
-
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?")
 
 
 class Forum(ThreadPages):
@@ -28,8 +25,8 @@ class Forum(ThreadPages):
 
     quotes: Literal["keep", "drop"] = "keep"
     """What a post quotes of others: kept as Markdown lines that begin with "> ", or left out."""
-    byline: Literal["author", "author-time", "none"] = "author"
-    """What stands above each post in the text. Messages have the author apart, in `name`."""
+    byline: Literal["author", "author-time", "none"] = "none"
+    """What stands above each post, in the text and in its message. A message has the author apart too, in `name`."""
 
     def parse(self, html: str) -> Extracted:
         """The posts as messages of role "user", and as one text, blank lines between; None where the page has none."""
@@ -40,10 +37,14 @@ class Forum(ThreadPages):
         posts = [] if tree is None else posts_of(tree, keep_quotes=self.quotes == "keep")[1]
         if not posts:
             return Extracted(None)
-        first = posts[0]
+        # A build makes the text of a document anew of its messages, once they are clean: what is not in them is in neither.
+        contents = [byline(post.author, post.time, self.byline) + post.content for post in posts]
         return Extracted(
-            "\n\n".join(byline(post.author, post.time, self.byline) + post.content for post in posts),
-            messages=[{"role": "user", "name": p.author, "content": p.content, "train": True} for p in posts],
-            author=first.author,
-            published=first.time if first.time and _ISO.fullmatch(first.time) else None,
+            "\n\n".join(contents),
+            messages=[
+                {"role": "user", "name": post.author, "content": content, "train": True}
+                for post, content in zip(posts, contents, strict=True)
+            ],
+            author=posts[0].author,
+            published=posts[0].published,
         )

@@ -72,6 +72,7 @@ class Repository:
     @contextmanager
     def _told(self, where: str) -> Iterator[None]:
         """Errors of the client as a SourceError that says what to type."""
+        import httpx
         from huggingface_hub.errors import (
             GatedRepoError,
             HFValidationError,
@@ -103,7 +104,10 @@ class Repository:
             raise SourceError(
                 f"{self.dataset} at {where} is not known here, and HF_HUB_OFFLINE is set. Unset it: unset HF_HUB_OFFLINE"
             ) from None
-        except OSError as error:  # httpx's errors, as the client hands them on
+        except (
+            OSError,
+            httpx.HTTPError,
+        ) as error:  # an answer of the hub's, made an OSError by the client; or none
             raise SourceError(self.unreached(where, error)) from None
 
     def unreached(self, where: str, error: Exception) -> str:

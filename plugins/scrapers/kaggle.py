@@ -69,6 +69,11 @@ class Kaggle(Files):
                 )
         return path
 
+    @property
+    def gathers(self) -> bool:
+        """Always: it fetches an archive."""
+        return True
+
     def parts(self, place: Place) -> Sequence[Part]:
         """The parts of its files, after they were fetched. Raises MissingExtra without the client and SourceError for what it cannot fetch."""
         folder = place.work / f"{self.dataset.replace('/', '--')}@{self.version}"

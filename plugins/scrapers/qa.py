@@ -14,7 +14,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from plugins.contracts import Extracted
-from plugins.scrapers.sites.engine import byline
 from plugins.scrapers.sites.saved import ThreadPages
 
 
@@ -59,10 +58,11 @@ class Qa(ThreadPages):
         posts = [question, *kept]
         contents = [asking, *(answer.content for answer in kept)]
         return Extracted(
-            "\n\n".join(byline(p.author, None, "author") + c for p, c in zip(posts, contents, strict=True)),
+            "\n\n".join(contents),
             messages=[_message(n, p.author, c) for n, (p, c) in enumerate(zip(posts, contents, strict=True))],
             title=asked.title,
             author=question.author,
+            published=question.published,
             metadata={"votes": [post.votes for post in posts], "accepted": [post.accepted for post in posts]},
         )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from plugins.contracts import Locates, Page, Part, Place, Scraper, Threshold
+from schemas.recipe import faults_of
 
 if TYPE_CHECKING:
     from plugins.scrapers.crawl import Crawl
@@ -40,6 +41,21 @@ class SavedOrLive(Scraper):
     crawl: dict[str, Any] = Field(default_factory=dict)
     """Options of the `crawl` scraper: `contact` (required), `delay`, `max_pages` … No sitemap is read unless they say so."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _in_its_place(cls, options: Any) -> Any:
+        """What is the crawl's stands in its table, and only there."""
+        given = options if isinstance(options, Mapping) else {}
+        for key in given if given.get("seeds") else ():
+            if key not in cls.model_fields and key in _crawl_options():
+                raise ValueError(
+                    f"{key}: is an option of the crawl; write it there, as in crawl = {{ {key} = … }}"
+                )
+        crawl = given.get("crawl")
+        if isinstance(crawl, Mapping) and "seeds" in crawl:
+            raise ValueError('crawl.seeds: stands beside `use`; write it there, as in seeds = ["https://…"]')
+        return options
+
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         if (self.path is None) == (not self.seeds):
@@ -53,6 +69,11 @@ class SavedOrLive(Scraper):
         else:
             self.source()
         return self
+
+    def check(self) -> None:
+        """As `crawl` checks itself."""
+        if self.seeds:
+            self.crawler().check()
 
     @property
     def gathers(self) -> bool:
@@ -86,11 +107,15 @@ class SavedOrLive(Scraper):
     def crawler(self) -> Crawl:
         """Who brings live pages. Raises ValueError for options that are none of its."""
         given = {"sitemaps": False, **self.crawl_options(), **self.crawl, "seeds": self.seeds}
+        kind = self.crawl_class()
         try:
-            return self.crawl_class()(**given)
+            return kind(**given)
         except ValidationError as error:
-            faults = (f"crawl.{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-            raise ValueError("; ".join(faults)) from None
+            faults = [(fault.key, fault.message) for fault in faults_of(error, kind, "crawl")]
+            told = [
+                f"{key.removeprefix('crawl.') if key == 'crawl.seeds' else key}: {why}" for key, why in faults
+            ]
+            raise ValueError("; ".join(told)) from None
 
     def files_options(self) -> dict[str, Any]:
         """Options of `files` besides `path`."""
@@ -105,6 +130,12 @@ class SavedOrLive(Scraper):
         from plugins.scrapers.crawl import Crawl
 
         return Crawl
+
+
+def _crawl_options() -> Mapping[str, Any]:
+    from plugins.scrapers.crawl import Crawl
+
+    return Crawl.model_fields
 
 
 __all__ = ["SavedOrLive"]

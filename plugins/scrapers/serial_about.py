@@ -15,6 +15,8 @@ MAX_HEAD = 1 << 20
 """Characters of a page that are searched."""
 VOLUME = 100_000
 """Positions of a volume: "Volume 2, Chapter 3" stands at 200 003, since chapters are often counted anew."""
+MAX_VOLUME = (1 << 31) // VOLUME - 1
+"""A position has 32 bits; "Book 30000" is no volume's number anyway."""
 
 
 # ------------------------------------------------------------------------------------------------ numbers
@@ -74,7 +76,7 @@ def chapter_of(*titles: str | None, url: str | None = None) -> int | None:
         for pattern in (_CHAPTER, _EPISODE):
             if found := pattern.search(text):
                 book = _BOOK.search(text)
-                return (VOLUME * _value(book) if book else 0) + _value(found)
+                return (VOLUME * min(_value(book), MAX_VOLUME) if book else 0) + _value(found)
         if found := _CJK.search(text):
             return int(found[1])
         if _PROLOGUE.search(text):

@@ -34,6 +34,7 @@ from plugins.scrapers.captures import Names, is_web, key_of, shared_names
 from plugins.scrapers.globs import find, is_utf8
 from plugins.scrapers.tables import stamp
 from plugins.web.common_crawl import CRAWL
+from plugins.web.scope import UNREACHABLE, Settings, reachable
 from plugins.web.warc_reading import WarcFault, WarcRecord, records
 from schemas.errors import SourceError
 from schemas.fingerprint import canonical, digest_file, identify
@@ -41,7 +42,6 @@ from schemas.fingerprint import canonical, digest_file, identify
 PART_CAPTURES = 200
 """Captures of Common Crawl in a part."""
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9._:-]{1,40})", re.IGNORECASE)
-_CONTACT = re.compile(r"(mailto:[^@\s]+@[^@\s]+|https?://\S+)")
 
 
 class CommonCrawl(BaseModel):
@@ -90,7 +90,7 @@ class Warc(Scraper):
     urls: Annotated[tuple[str, ...], Locates()] = ()
     """Addresses of archive files to download, once; they are kept in the source's folder."""
     common_crawl: CommonCrawl | None = None
-    """Captures to look up and fetch."""
+    """Captures to look up and fetch: { index = "CC-MAIN-2024-33", match = ["example.org/*"], limit = 1000 }."""
     contact: Annotated[str | None, Locates()] = None
     """Who answers for what is fetched, as "mailto:me@example.org"; goes into the User-Agent. `urls` and `common_crawl` need it."""
     allow_private: Annotated[tuple[str, ...], Locates()] = ()
@@ -105,19 +105,20 @@ class Warc(Scraper):
     @field_validator("contact")
     @classmethod
     def _is_contact(cls, contact: str | None) -> str | None:
-        if contact is not None and not _CONTACT.fullmatch(contact):
-            raise ValueError(f'"{contact}" is neither "mailto:" with an address nor an http address')
-        return contact
+        return contact if contact is None else reachable(contact)
 
     @model_validator(mode="after")
     def _has_source(self) -> Warc:
         if not (self.path or self.urls or self.common_crawl):
             raise ValueError("path: is missing; name files, or give `urls` or `common_crawl`")
         if (self.urls or self.common_crawl) and self.contact is None:
-            raise ValueError(
-                'contact: is missing; whom a server may turn to, such as "mailto:me@example.org"'
-            )
+            raise ValueError(f"contact: {UNREACHABLE.format('is missing')}")
         return self
+
+    @property
+    def gathers(self) -> bool:
+        """Whether it fetches anything."""
+        return bool(self.urls or self.common_crawl)
 
     def parts(self, place: Place) -> Sequence[Part]:
         """A part for each file, then the captures of Common Crawl in runs. Downloads and looks up what is not there yet. Raises SourceError for
@@ -264,7 +265,6 @@ class Warc(Scraper):
 
     def _client(self) -> Any:
         from plugins.web.client import Client, Limits
-        from plugins.web.scope import Settings
 
         agent = Settings(seeds=(), contact=self.contact or "").user_agent
         return Client(agent, allow=self.allow_private, limits=Limits(page_seconds=600))

@@ -144,13 +144,16 @@ class Client:
         """Close the connections that are kept; those in use are closed by who uses them."""
         await self._idle.aclose()
 
-    async def get(self, url: str, headers: Mapping[str, str] = _NONE) -> Response:
-        """The response to a GET, whatever its status; redirects are the caller's to pass in again. Raises FetchError and nothing else."""
+    async def get(
+        self, url: str, headers: Mapping[str, str] = _NONE, *, body_bytes: int | None = None
+    ) -> Response:
+        """The response to a GET, whatever its status; redirects are the caller's to pass in again. `body_bytes` takes the place of the limit
+        of that name. Raises FetchError and nothing else."""
         target = target_of(url)
         fields = self._request_headers(target, headers)
         try:
             async with asyncio.timeout(self._limits.page_seconds):
-                return await self._exchange(url, target, fields)
+                return await self._exchange(url, target, fields, body_bytes or self._limits.body_bytes)
         except TimeoutError:
             raise FetchError(
                 "timeout", f"the page was not there after {self._limits.page_seconds:g} s"
@@ -166,7 +169,7 @@ class Client:
         except LEAKS as error:
             raise FetchError("protocol", repr(error)) from error
 
-    async def _exchange(self, url: str, target: Target, fields: Fields) -> Response:
+    async def _exchange(self, url: str, target: Target, fields: Fields, body_bytes: int) -> Response:
         """Ask on a kept connection, or on a new one. A server may close a kept one just as it is used: what fails on it before an answer
         began is asked once more, on a new one (RFC 9112 9.3.1)."""
         started, clock = datetime.now(UTC), monotonic()
@@ -183,9 +186,9 @@ class Client:
                 connection = self._connection(origin)
                 response = await self._ask(connection, target, fields)
             try:
-                headers = _checked_head(response, self._limits)
+                headers = _checked_head(response, self._limits.header_bytes, body_bytes)
                 address = response.extensions["network_stream"].get_extra_info("address")
-                body = await _body(response, self._limits.body_bytes)
+                body = await _body(response, body_bytes)
             finally:
                 await response.aclose()
         except BaseException:
@@ -249,12 +252,14 @@ class Client:
             raise FetchError("headers", f"a field of the request is not Latin-1: {error}") from None
 
 
-def _checked_head(response: httpcore.Response, limits: Limits) -> tuple[tuple[bytes, bytes], ...]:
+def _checked_head(
+    response: httpcore.Response, header_bytes: int, body_bytes: int
+) -> tuple[tuple[bytes, bytes], ...]:
     """The fields, if they are bearable. h2 does not look for line ends in them, and they go into WARC records."""
     headers = tuple(response.headers)
     size = sum(len(name) + len(value) + 4 for name, value in headers)
-    if size > limits.header_bytes:
-        raise FetchError("headers", f"{size} bytes of fields; {limits.header_bytes} are taken")
+    if size > header_bytes:
+        raise FetchError("headers", f"{size} bytes of fields; {header_bytes} are taken")
     if len(headers) > MAX_HEADERS:
         raise FetchError("headers", f"{len(headers)} fields; {MAX_HEADERS} are taken")
     if any(mark in name + value for name, value in headers for mark in (b"\r", b"\n", b"\0")):
@@ -262,10 +267,8 @@ def _checked_head(response: httpcore.Response, limits: Limits) -> tuple[tuple[by
     if not 200 <= response.status <= 999:
         raise FetchError("protocol", f"status {response.status}, which nobody asked for")
     lengths = [value for name, value in headers if name.lower() == b"content-length"]
-    if lengths and lengths[-1].isdigit() and int(lengths[-1][:20]) > limits.body_bytes:
-        raise FetchError(
-            "too-large", f"{int(lengths[-1][:20])} bytes announced; {limits.body_bytes} are taken"
-        )
+    if lengths and lengths[-1].isdigit() and int(lengths[-1][:20]) > body_bytes:
+        raise FetchError("too-large", f"{int(lengths[-1][:20])} bytes announced; {body_bytes} are taken")
     return headers
 
 

@@ -16,6 +16,11 @@ BY_ADDRESS = ("denied", "media", "depth", "redirects")
 """Fates that follow from the address, and how far from a seed it is."""
 BY_OPTION = ("budget", "robots", "noindex", "noai", "tdm", "too-large", "address")
 """Fates of URLs within the crawl that follow from its other options."""
+PASSING = (
+    *("connect", "dns", "timeout", "protocol"),
+    *(f"status-{status}" for status in (408, 425, 429, 500, 502, 503, 504)),
+)
+"""Fates that may be others tomorrow: an outage, ours or the site's."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -79,9 +84,11 @@ class Work:
     """What became of it the last time."""
     detail: str | None = None
     state: int = QUEUED
+    size: int | None = None
+    """Bytes of its former body, as sent."""
 
 
-WORK = "id, url, depth, hops, kind, tries, admitted, etag, last_modified, file, offset, length, digest, fetched_at, fate, detail, state"
+WORK = "id, url, depth, hops, kind, tries, admitted, etag, last_modified, file, offset, length, digest, fetched_at, fate, detail, state, size"
 """The columns of `Work`, in its order."""
 ADD = f"""
 INSERT INTO urls (url, origin, kind, depth, hops, found_on, state, fate, detail)

@@ -19,14 +19,16 @@ import asyncio
 import fcntl
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
 from pathlib import Path
 from time import monotonic
 
 from plugins.web.client import Client, FetchError, Resolver, Response, system_resolver
-from plugins.web.crawl_tables import Found, Work
-from plugins.web.frontier import Frontier
+from plugins.web.crawl_tables import FILE, Found, Work
+from plugins.web.frontier import Frontier, trouble
 from plugins.web.landing import Landing
 from plugins.web.lanes import Lane, Lanes
 from plugins.web.progress import Progress, Summary
@@ -49,6 +51,7 @@ async def crawl(
     folder: Path,
     *,
     refresh: bool = False,
+    retry: bool = False,
     resolve: Resolver = system_resolver,
     report: Callable[[Progress], None] | None = None,
     follow: Follow | None = None,
@@ -56,7 +59,7 @@ async def crawl(
     """Run a crawl to its end, or on to its end. `folder` is its own: `crawl.sqlite` and the archive in `warc/`.
 
     Cancelled (Ctrl-C), it commits what has come and raises; run again, it goes on. Raises SourceError where another process crawls into
-    the folder, Corruption where its database cannot be read.
+    the folder, StorageError where it cannot be written, Corruption where its database cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240  a moment, before anything else runs
     lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
@@ -67,7 +70,9 @@ async def crawl(
             raise SourceError(
                 f"{folder}: another process is crawling into it. Wait for it, or stop it."
             ) from None
-        return await _Crawl(settings, folder, resolve, report, follow).run(refresh=refresh)
+        return await _Crawl(settings, folder, resolve, report, follow).run(refresh=refresh, retry=retry)
+    except sqlite3.DatabaseError as error:
+        raise trouble(folder / FILE, error) from error
     finally:
         os.close(lock)
 
@@ -94,11 +99,11 @@ class _Crawl:
         self._flying = 0
         self._began = self._committed = self._reported = monotonic()
 
-    async def run(self, *, refresh: bool) -> Summary:
+    async def run(self, *, refresh: bool, retry: bool) -> Summary:
         frontier, settings = self._frontier, self._settings
         try:
             recovered = recover(frontier, self._folder, self._judge)
-            self._begin(refresh=refresh)
+            self._begin(refresh=refresh, retry=retry)
             answers = 0
             if frontier.meta("ended") != "1":
                 self._lanes = Lanes(frontier, settings, self._judge)
@@ -123,20 +128,29 @@ class _Crawl:
         finally:
             frontier.close()
 
-    def _begin(self, *, refresh: bool) -> None:
-        """Queue the seeds; and what other options, or a refresh, ask for again."""
+    def _begin(self, *, refresh: bool, retry: bool) -> None:
+        """Queue the seeds; and what other options, a refresh or another try ask for again."""
         frontier, settings = self._frontier, self._settings
         identity = json.dumps(settings.identity(), sort_keys=True)
         ignored = settings.obey.ignored()
         former = frontier.meta("options")
-        if set(json.loads(frontier.meta("ignored") or "[]")).difference(ignored):
-            # A wish is honoured that was not: which pages were had against it cannot be told in all cases, so none is kept.
+        if set(json.loads(frontier.meta("ignored") or "[]")).difference(ignored) or _begins_elsewhere(
+            former, identity
+        ):
+            # A wish is honoured that was not, or the crawl begins elsewhere: which pages were had against that wish, or from that beginning
+            # alone, cannot be told in all cases, so none is kept.
             frontier.reset()
         elif former is not None and former != identity:
-            frontier.reconsider(self._judge.outside, nofollow=settings.obey.nofollow)
+            before, now = json.loads(former)["max_depth"], settings.max_depth
+            frontier.reconsider(
+                self._judge.outside,
+                nofollow=settings.obey.nofollow,
+                relink=now is not None and (before is None or before < now),
+            )
         if refresh and frontier.meta("ended") == "1":
             frontier.refresh()
-        if former != identity or refresh:
+        again = retry and frontier.meta("ended") == "1" and frontier.retry()
+        if former != identity or refresh or again:
             frontier.set_meta("ended", "0")
             frontier.set_meta("options", identity)
             frontier.set_meta("ignored", json.dumps(ignored))
@@ -152,6 +166,7 @@ class _Crawl:
             self._frontier.abandon("budget", over)
         self._frontier.set_meta("ended", "1")
         self._commit()
+        self._frontier.rest()
 
     # ------------------------------------------------------------------------------------- the loop
 
@@ -249,14 +264,17 @@ class _Crawl:
     async def _ask(self, lane: Lane, work: Work) -> None:
         answer: Response | FetchError
         try:
-            answer = await self._client.get(work.url, _conditions(work))
+            answer = await self._client.get(
+                work.url, _conditions(work), body_bytes=self._settings.body_bytes(work.kind)
+            )
         except FetchError as error:
             answer = error
         self._landed.append((lane, work, answer))
         self._wake.set()
 
     async def _ask_robots(self, lane: Lane) -> None:
-        robots = await robots_of(lane.origin, self._client.get, PRODUCT)
+        get = partial(self._client.get, body_bytes=self._settings.body_bytes("robots"))
+        robots = await robots_of(lane.origin, get, PRODUCT)
         self._landed.append((lane, None, robots))
         self._wake.set()
 
@@ -320,10 +338,25 @@ class _Crawl:
         )
 
 
+def _begins_elsewhere(former: str | None, now: str) -> bool:
+    """Whether a place to begin is gone, or addresses have another spelling: one recipe must give one crawl, whatever was crawled before."""
+    if former is None:
+        return False
+    one, other = json.loads(former), json.loads(now)
+    gone = any(set(_listed(one[key])) - set(_listed(other[key])) for key in ("seeds", "sitemaps", "feeds"))
+    return gone or one["drop"] != other["drop"]
+
+
+def _listed(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
 def _conditions(work: Work) -> Mapping[str, str]:
     """Ask for a page only if it changed, where a former capture is there to stand for it (RFC 9110, 13.1)."""
     headers = {}
-    if work.file is not None:
+    if (
+        work.file is not None and work.fate != "noindex"
+    ):  # a wish in a header may be gone, though the page is the same
         if work.etag:
             headers["If-None-Match"] = work.etag
         if work.last_modified:

@@ -27,6 +27,7 @@ from plugins.web.crawl_tables import (
     FETCHING,
     FILE,
     FORMAT,
+    PASSING,
     QUEUED,
     REFUSED,
     REFUSED_ROWS,
@@ -35,19 +36,36 @@ from plugins.web.crawl_tables import (
     Found,
     Work,
 )
-from schemas.errors import Corruption
+from schemas.errors import Corruption, GristmillError, StorageError
 
 PENDING_KEPT = 4096
 KNOWN_KEPT = 1 << 15
 """URLs of which it is remembered that they have a row, and at which depth: most links of a page are those of the page before."""
 FAR = 1 << 30
+_PASSING = frozenset({
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+})  # fmt: skip
+"""What SQLite says of the disk and of other programs, not of the database."""
+
+
+def trouble(path: Path, error: sqlite3.DatabaseError) -> GristmillError:
+    """What an error of SQLite means: the place is in the way, and nothing is lost; or the database is damaged."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
+        return StorageError(
+            f"{path}: {error}. The crawl stops, and loses nothing that it wrote before. Make room, mend the folder's permissions or close "
+            "the program that holds the file, then run the same command again."
+        )
+    return Corruption(
+        f"{path}: {error}. It is the memory of a crawl and cannot be read. Remove its folder to crawl anew."
+    )
 
 
 class Frontier:
     """The crawl's database. One process at a time writes it; others may read."""
 
     def __init__(self, folder: Path, *, bounded_depth: bool = False, read_only: bool = False) -> None:
-        """Open or create it, and put back into the queue what was being fetched when the last process ended. Raises Corruption.
+        """Open or create it, and put back into the queue what was being fetched when the last process ended. Raises what `trouble` makes.
 
         With `bounded_depth`, archived pages found again nearer to a seed are marked (`take_relinks`). `read_only`: only look, also
         while another process crawls.
@@ -70,9 +88,7 @@ class Frontier:
                 self._db.close()
                 raise
         except sqlite3.DatabaseError as error:
-            raise Corruption(
-                f"{self.path}: {error}. It is the memory of a crawl and cannot be read. Remove its folder to crawl anew."
-            ) from None
+            raise trouble(self.path, error) from None
 
     def _open(self) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-16000", "busy_timeout=10000"):
@@ -91,6 +107,11 @@ class Frontier:
             raise Corruption(
                 f"{self.path} was written by another version of gristmill. Remove its folder to crawl anew."
             )
+
+    def rest(self) -> None:
+        """One file, without a log beside it: so a crawl that has ended can be read from any file system, by many at once."""
+        with suppress(sqlite3.OperationalError):  # somebody is reading: the log stays, and does no harm
+            self._db.execute("PRAGMA journal_mode=DELETE").fetchall()
 
     def close(self) -> None:
         """Give up what was not committed."""
@@ -251,10 +272,30 @@ class Frontier:
         self._requeue(f"fate NOT IN {REFUSED} AND fate NOT LIKE 'trap:%'")
         self._write("UPDATE origins SET robots = NULL")
 
-    def reconsider(self, outside: Callable[[Work], tuple[str, str | None] | None], *, nofollow: bool) -> None:
+    def retry(self) -> bool:
+        """Queue once more what could not be had for a reason that may have passed, and all behind a robots.txt that could not. Whether there
+        is any."""
+        places = ",".join(f"'{fate}'" for fate in PASSING)
+        lost = f"fate IN ({places}) OR (fate = 'robots' AND detail LIKE 'robots.txt cannot be had%')"
+        if not self._one(f"SELECT count(*) FROM urls WHERE state = {DONE} AND ({lost})"):
+            return False
+        self._write(
+            f"UPDATE origins SET robots = NULL WHERE id IN (SELECT origin FROM urls WHERE state = {DONE} AND ({lost}))"
+        )
+        self._requeue(lost)
+        return True
+
+    def reconsider(
+        self,
+        outside: Callable[[Work], tuple[str, str | None] | None],
+        *,
+        nofollow: bool,
+        relink: bool = False,
+    ) -> None:
         """Judge again what other options refused. `outside` gives the fate of a URL that the present ones refuse by its address;
-        `nofollow`: whether that wish is honoured now."""
-        if self.tallies():  # links that were counted, not kept, may be within now
+        `nofollow`: whether that wish is honoured now. `relink`: follow archived links again: the
+        bound of the depth is another, and nearer ways beyond the former one were not noted."""
+        if relink or self.tallies():  # links that were counted, not kept, may be within now
             self._write("UPDATE urls SET relink = 1 WHERE file IS NOT NULL")
             self._write("DELETE FROM tallies")
         places = f"fate IN {BY_ADDRESS}"
@@ -267,10 +308,12 @@ class Frontier:
         self._write(
             f"UPDATE urls SET file = NULL, etag = NULL, last_modified = NULL WHERE state = {DONE} AND fate IN {BY_OPTION}"
         )
-        self._requeue(f"fate IN {BY_OPTION if nofollow else (*BY_OPTION, 'nofollow')}")
+        self._requeue(
+            f"fate IN {BY_OPTION}" + ("" if nofollow else " OR (fate = 'nofollow' AND kind = 'page')")
+        )
 
     def _requeue(self, where: str) -> None:
-        self._write(f"UPDATE urls SET state = {QUEUED}, tries = 0 WHERE state = {DONE} AND {where}")
+        self._write(f"UPDATE urls SET state = {QUEUED}, tries = 0 WHERE state = {DONE} AND ({where})")
         self._pend()
 
     def _pend(self) -> None:
@@ -288,9 +331,10 @@ class Frontier:
         self._refused = 0
 
     def abandon(self, fate: str, detail: str) -> None:
-        """Give all that is left in the queue one fate."""
+        """Give all that is left in the queue one fate. A former capture stands for none of it then: it would answer a later "unchanged"."""
         self._write(
-            f"UPDATE urls SET state = {DONE}, fate = ?, detail = ? WHERE state <> {DONE}", (fate, detail)
+            f"UPDATE urls SET state = {DONE}, fate = ?, detail = ?, file = NULL, etag = NULL, last_modified = NULL WHERE state <> {DONE}",
+            (fate, detail),
         )
         self._write("UPDATE origins SET pending = 0")
 
@@ -316,11 +360,25 @@ class Frontier:
         return dict(self._db.execute("SELECT reason, links FROM tallies ORDER BY reason").fetchall())
 
     def archived_bytes(self) -> int:
-        """Bytes of all bodies fetched."""
-        return self._one("SELECT sum(size) FROM urls WHERE file IS NOT NULL")
+        """Bytes of all bodies fetched; of those that are to be asked for again, nothing yet."""
+        return self._one(f"SELECT sum(size) FROM urls WHERE file IS NOT NULL AND state = {DONE}")
+
+    def beyond(self, pages: int) -> set[int]:
+        """The numbers of pages past the first so many, nearest to a seed first: what a smaller budget leaves out."""
+        cursor = self._db.execute(
+            f"SELECT id FROM urls WHERE state = {DONE} AND fate = 'fetched' ORDER BY depth, id LIMIT -1 OFFSET ?",
+            (pages,),
+        )
+        return {number for (number,) in cursor}
 
     def rows(self, first: int = 0, last: int = 1 << 62) -> Iterator[dict[str, Any]]:
         """Every row with a fate and an id from `first` to `last`, in the archive's order; columns as in the table, `found_on` and `origin` as text."""
+        try:
+            yield from self._rows(first, last)
+        except sqlite3.DatabaseError as error:
+            raise trouble(self.path, error) from None
+
+    def _rows(self, first: int, last: int) -> Iterator[dict[str, Any]]:
         cursor = self._db.execute(
             "SELECT u.*, o.origin AS origin, f.url AS found_on FROM urls u JOIN origins o ON o.id = u.origin "
             f"LEFT JOIN urls f ON f.id = u.found_on WHERE u.state = {DONE} AND u.id BETWEEN ? AND ? ORDER BY u.file, u.offset, u.id",

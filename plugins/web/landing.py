@@ -16,7 +16,7 @@ from plugins.web.lanes import Lane, Lanes
 from plugins.web.pace import OVERLOADED, retry_after_seconds
 from plugins.web.recovery import archived
 from plugins.web.robots import Robots
-from plugins.web.scope import Settings
+from plugins.web.scope import Settings, without_www
 from plugins.web.urls import canonical, host, origin
 from plugins.web.visits import AGAIN, LATER, MAX_FIELD, Answer, Judge
 from plugins.web.warc_writing import Revisit, WarcWriter
@@ -72,7 +72,8 @@ class Landing:
 
     def _ours(self, place: str) -> bool:
         """Whether an origin is one of the seeds': others' sitemaps are none of this crawl's business."""
-        return any(host(seed) == host(place) for seed in self._settings.seeds) or bool(self._settings.allow)
+        hosts = {without_www(host(seed)) for seed in self._settings.seeds}
+        return without_www(host(place)) in hosts or bool(self._settings.allow)
 
     def page(self, lane: Lane, work: Work, answer: Response | FetchError, now: float) -> None:
         """An answer, or why there is none: to be tried again, or final."""
@@ -105,6 +106,7 @@ class Landing:
         """No answer. Where a refresh fails so, the former capture stays: it is still the newest one."""
         if work.fate and work.file is not None:
             self.pages += work.fate == "fetched"
+            self.bytes += work.size or 0
             self._frontier.settle(work.id, work.fate, f"not refreshed: {reason}", tries=work.tries)
         else:
             self._frontier.settle(work.id, reason, (detail or "")[:MAX_FIELD] or None, tries=work.tries)
@@ -114,12 +116,15 @@ class Landing:
         answer = Answer(work.url, response.status, headers, response.body, response.started)
         verdict = self._judge.verdict(answer, work)
         unchanged = work.file is not None and (
-            response.status == 304
+            verdict.fate == "status-304"
             or (verdict.fate == work.fate == "fetched" and verdict.columns["digest"] == work.digest)
         )
         if unchanged:
+            self.bytes += (work.size or 0) - len(response.body)  # its body counts, sent again or not
             verdict.fate, verdict.detail, verdict.columns = work.fate or "fetched", work.detail, {}
-        if response.status >= 500 and work.fate and work.file is not None:
+        # Refused for now (a guard before the site, say), or out of order: what was had before stays.
+        kept = response.status >= 500 or response.status in AGAIN or response.status in (401, 403)
+        if kept and work.fate and work.file is not None:
             self._failed(work, verdict.fate, None)
             return
         columns = verdict.columns

@@ -10,12 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from plugins.web.client import Limits
+from plugins.web.sitemaps import MAX_BYTES as MAX_LISTING
 from plugins.web.urls import TRACKING, host
 
 PRODUCT = "gristmill"
 """The product token that robots.txt files name us by (RFC 9309, 2.2.1)."""
 MAX_HOPS = 10
 """Redirects followed one after the other. RFC 9110, 15.4, leaves the number open; browsers take 20, curl's default is 50."""
+MAX_ROBOTS = 1 << 20
+"""Bytes of a robots.txt, whatever the limit of a page: twice what is read of it."""
 MEDIA = frozenset((
     "7z", "aac", "apk", "avi", "avif", "bin", "bmp", "bz2", "css", "deb", "dmg", "docm", "eot", "exe", "flac", "flv",
     "gif", "gz", "ico", "iso", "jar", "jpeg", "jpg", "js", "m3u8", "m4a", "m4v", "mid", "mjs", "mkv", "mov", "mp3",
@@ -24,6 +27,25 @@ MEDIA = frozenset((
     "xz", "zip", "zst",
 ))  # fmt: skip
 """Endings of paths that hold no text; not followed unless `media` says so."""
+
+UNREACHABLE = (
+    '{}: whoever runs a site must be able to reach you. Write contact = "mailto:you@example.org" '
+    'or contact = "https://example.org/about-my-crawler".'
+)
+_CONTACT = re.compile(r"mailto:[^\s@()<>]+@[^\s@()<>]+\.[^\s@()<>]+|https?://[^\s()<>]+")
+
+
+def reachable(contact: str | None) -> str:
+    """The contact, if it can stand in a User-Agent (RFC 9110, 10.1.5: a comment) and names someone. Raises ValueError where not.
+
+    >>> reachable("mailto:ann@example.org")
+    'mailto:ann@example.org'
+    """
+    if contact is None or not _CONTACT.fullmatch(contact):
+        raise ValueError(UNREACHABLE.format("is missing" if contact is None else f'is "{contact}"'))
+    if not contact.isascii():
+        raise ValueError(f'is "{contact}", which no header can hold: write it in ASCII')
+    return contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +101,12 @@ class Settings:
         options = {key: value for key, value in asdict(self).items() if key not in PACE}
         return options | {"body_bytes": self.limits.body_bytes}
 
+    def body_bytes(self, kind: str) -> int:
+        """Bytes taken of a body: what the recipe allows for a page; more for what a crawl cannot do without (a larger robots.txt would close
+        its host, a larger sitemap hide its pages)."""
+        floors = {"robots": MAX_ROBOTS, "sitemap": MAX_LISTING, "feed": MAX_LISTING}
+        return max(self.limits.body_bytes, floors.get(kind, 0))
+
     @property
     def user_agent(self) -> str:
         """Who asks, and whom to write to (RFC 9110, 10.1.5)."""
@@ -101,7 +129,7 @@ class Scope:
         self._deny = [re.compile(pattern) for pattern in settings.deny]
         listed = settings.sitemaps if isinstance(settings.sitemaps, tuple) else ()
         starts: Iterable[str] = (*settings.seeds, *listed, *settings.feeds)
-        self._hosts = {_site(host(url)) for url in starts}
+        self._hosts = {without_www(host(url)) for url in starts}
         self._media = settings.media
 
     def refusal(self, url: str, *, listing: bool = False) -> tuple[str, str] | None:
@@ -117,7 +145,7 @@ class Scope:
         if self._allow:
             if not any(pattern.search(url) for pattern in self._allow):
                 return "denied", "no pattern of allow"
-        elif _site(host(url)) not in self._hosts:
+        elif without_www(host(url)) not in self._hosts:
             return "denied", "another host"
         if not self._media:
             name = urlsplit(url).path.rpartition("/")[2]
@@ -127,5 +155,6 @@ class Scope:
         return None
 
 
-def _site(name: str) -> str:
+def without_www(name: str) -> str:
+    """A host without "www."."""
     return name.removeprefix("www.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from plugins.web.links import CACHED, Resolver, base_of, links_of
 from plugins.web.scope import MAX_HOPS, PRODUCT, Scope, Settings
 from plugins.web.signals import Signals, signals_of
 from plugins.web.sitemaps import MAX_BYTES as SITEMAP_BYTES, MAX_NESTING, listing_of
-from plugins.web.urls import canonical, origin
+from plugins.web.urls import canonical, origin, site
 from plugins.web.warc_writing import payload_digest
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
@@ -83,6 +83,7 @@ class Judge:
         self._follow = follow
         self._known: Mapping[str, int] = {} if known is None else known
         self._scope = Scope(settings)
+        self._sites = set(map(site, settings.seeds))
         self._links = Resolver(lambda href, base: canonical(href, base, drop=settings.drop))
         self._refusals: dict[tuple[str, str], tuple[str, str] | None] = {}
 
@@ -107,6 +108,10 @@ class Judge:
                 self._redirected(answer, work, verdict)
             elif answer.status not in {200, 203}:
                 verdict.fate = f"status-{answer.status}"
+                if answer.status == 304 and work.kind == "page":
+                    # "Unchanged" is said of the page alone: a wish in the headers may be new. Its former capture is then given up.
+                    self._obey(signals_of(answer.headers, None, PRODUCT), verdict)
+                    verdict.archive = verdict.fate == "status-304"
             else:
                 self._read(answer, work, verdict)
         except BodyError as error:
@@ -148,8 +153,8 @@ class Judge:
         verdict.found.append(self._found(target, work.depth, work, kind=work.kind, hops=work.hops + 1))
 
     def _read(self, answer: Answer, work: Work, verdict: Verdict) -> None:
-        limits = self._settings.limits.body_bytes
-        content = decoded(answer.body, answer.header("content-encoding"), limit=limits)
+        limit = self._settings.body_bytes(work.kind)
+        content = decoded(answer.body, answer.header("content-encoding"), limit=limit)
         if work.kind != "page":
             self._listed(content, work, verdict)
             return
@@ -184,8 +189,13 @@ class Judge:
             return
         for url in self._canonical(listing.pages):
             verdict.found.append(self._found(url, 1, work))
+        near = {site(work.url), *self._sites}
         for url in self._canonical(listing.sitemaps):
-            verdict.found.append(self._found(url, work.depth + 1, work, kind="sitemap"))
+            found = self._found(url, work.depth + 1, work, kind="sitemap")
+            if found.fate is None and site(url) not in near:
+                # An index may list those of its own site (sitemaps.org, "Sitemap file location"): or it could send us to any number of others.
+                found = replace(found, fate="nofollow", detail="an index of another site lists it")
+            verdict.found.append(found)
 
     # ------------------------------------------------------------------------------------- links
 

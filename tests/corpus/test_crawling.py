@@ -14,6 +14,8 @@ from corpus.crawling import crawl
 from corpus.engine.alone import alone
 from corpus.pipeline import build
 from corpus.query import query
+from plugins.scrapers.kaggle import Kaggle
+from plugins.scrapers.warc import Warc
 from schemas.errors import SourceError, UserError
 from schemas.runtime import Runtime
 from schemas.store import Store
@@ -98,8 +100,15 @@ def test_a_recipe_of_files_has_nothing_to_gather(tmp_path: Path, tokenizer: Path
     recipe.write_text(
         f'name = "x"\n[[source]]\nuse = "files"\npath = "*.html"\n[tokens]\nmodel = "{tokenizer}"\n'
     )
-    with pytest.raises(SourceError, match="all sources lie on this disk"):
+    with pytest.raises(SourceError, match=r"nothing to gather: .*\(files\)"):
         crawl(recipe, Runtime(tmp_path, quiet=True))
+
+
+def test_what_downloads_gathers_and_what_reads_this_disk_does_not() -> None:
+    asked = {"urls": ["https://a.example/a.warc.gz"], "contact": "mailto:ann@a.example"}
+    assert Warc.model_validate(asked).gathers
+    assert not Warc(path="a.warc.gz").gathers
+    assert Kaggle(dataset="ann/reviews", version=1, path="*.csv").gathers
 
 
 def test_a_crawl_and_a_build_of_one_name_do_not_run_side_by_side(tmp_path: Path, tokenizer: Path) -> None:

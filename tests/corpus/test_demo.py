@@ -29,9 +29,8 @@ def recipe(tmp_path: Path) -> Path:
         .replace("smollm2-135m", str(model))
         .replace('backend = "auto"', 'backend = "peft"')
     )
-    text = text.replace("max_tokens = 512", "max_tokens = 256")
     path = tmp_path / "recipe.toml"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text.replace("max_tokens = 512", "max_tokens = 256"), encoding="utf-8")
     return path
 
 
@@ -43,7 +42,9 @@ def test_the_demo_walks_the_whole_path_and_a_second_one_shows_what_is_there(
     told = capsys.readouterr().out
     assert re.findall(r"^(\d)\. ", told, flags=re.MULTILINE) == list("1234567")
     for part in (
-        "hearthside@1: 65 pages",
+        "hearthside@1: 65 pages",  # 59, and six addresses that lead nowhere
+        "listing",
+        "merged",
         "length:min_words",
         "from fates",
         "2 steps",
@@ -64,12 +65,15 @@ def test_the_demo_walks_the_whole_path_and_a_second_one_shows_what_is_there(
 
 
 def test_bounded_steps_change_the_training_and_not_the_corpus(tmp_path: Path) -> None:
-    bounded = load_recipe(module._recipe(BUNDLED, tmp_path, 3, module._port(BUNDLED)))
+    port = module._port(BUNDLED)
+    bounded = load_recipe(module._recipe(BUNDLED, tmp_path, 3, port))
     bundled = load_recipe(BUNDLED)
     assert bounded.recipe.train.max_steps == 3
     assert bundled.recipe.train.max_steps is None
     assert bounded.sections == bundled.sections
-    assert module._recipe(BUNDLED, tmp_path, None, module._port(BUNDLED)) == BUNDLED
+    assert module._recipe(BUNDLED, tmp_path, None, port) == BUNDLED
+    (seed,) = load_recipe(module._recipe(BUNDLED, tmp_path, None, 9)).scrapers[0].options["seeds"]
+    assert seed == "http://127.0.0.1:9/"
 
 
 def test_the_site_is_served_elsewhere_where_its_port_is_taken_and_the_recipe_follows(tmp_path: Path) -> None:

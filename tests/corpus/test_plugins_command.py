@@ -72,6 +72,20 @@ def test_a_kind_that_is_none_names_the_nearest() -> None:
     assert 'Nearest: "cleaner"' in done.stderr
 
 
+def test_the_keys_of_an_option_that_is_a_table_are_shown_below_it() -> None:
+    lines = [line.split() for line in run("plugins", "show", "warc").stdout.splitlines()]
+    assert [line[:5] for line in lines if line and line[0].startswith("common_crawl")] == [
+        ["common_crawl", "table", "|", "None", "unset"],
+        ["common_crawl.index", "str", "required", "The", "crawl:"],
+        ["common_crawl.match", "tuple[str,", "...]", "required", "Addresses,"],
+        ["common_crawl.limit", "int", "=", "1000", "Captures"],
+    ]
+    for name in ("crawl", "forum", "hub"):
+        shown = run("plugins", "show", name).stdout
+        assert "plugins.scrapers" not in shown
+        assert "FieldInfo" not in shown
+
+
 def test_a_plugin_is_shown_with_type_default_and_meaning_of_each_option() -> None:
     (line,) = [line for line in run("plugins", "show", "length").stdout.splitlines() if "max_words" in line]
     assert line.split()[:5] == ["max_words", "int", "|", "None", "unset"]
@@ -288,9 +302,8 @@ def test_an_installed_strangers_package_is_listed_tested_and_builds(
     installed: Path, tokenizer: Path, tmp_path: Path
 ) -> None:
     listed = start("plugins", "list", "scrapers", cwd=tmp_path, path=installed)
-    assert ["scraper", "hearth", "gristmill-hearth"] in [
-        line.split()[:3] for line in listed.stdout.splitlines()
-    ]
+    lines = [line.split()[:3] for line in listed.stdout.splitlines()]
+    assert ["scraper", "hearth", "gristmill-hearth"] in lines
     held = start("plugins", "test", "hearth-signatures", cwd=tmp_path, path=installed)
     assert held.returncode == 0, held.stdout + held.stderr
     recipe = at_the_ferry(tmp_path, tokenizer)

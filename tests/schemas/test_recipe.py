@@ -1,14 +1,16 @@
 """A recipe's faults are told all at once, each with the key, its value and the nearest match."""
 
 import tomllib
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given, strategies as st
+from pydantic import BaseModel, Field, ValidationError
 
 from schemas.errors import RecipeError
-from schemas.recipe import Recipe, band_shape, candidate_probability, parse, read_toml
+from schemas.recipe import Recipe, band_shape, candidate_probability, faults_of, parse, read_toml
 
 SOURCE = [{"use": "files", "path": "data/*.txt"}]
 
@@ -112,3 +114,26 @@ def test_against_with_nothing_to_compare_by_is_a_fault():
     assert [(fault.key, fault.message) for fault in faults] == [
         ("dedup.against", "needs exact or fuzzy, which are both off; nothing would be compared")
     ]
+
+
+class Options(BaseModel):
+    """As a plugin's."""
+
+    seeds: tuple[str, ...] = ()
+    after: date | None = None
+    dataset: Annotated[str, Field(pattern=r"^\w+/\w+$")] = "a/b"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": "https://a.example/"}, 'it must be a list: write ["https://a.example/"]'),
+        ({"after": "2023"}, "it must be a day, such as 2020-01-31"),
+        ({"dataset": "Pans"}, r"it must be a text that matches ^\w+/\w+$"),
+    ],
+)
+def test_a_fault_of_a_plugins_option_says_what_to_write(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Options.model_validate(options)
+    (fault,) = faults_of(caught.value, Options)
+    assert fault.message.endswith(message)

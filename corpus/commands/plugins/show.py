@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+import json
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
 
 from corpus.commands.columns import columns
 from corpus.commands.lists import plugin_rows
 from plugins.entries import entries
 from schemas.errors import NotFound, nearest
+
+MAX_DEFAULT = 40
+"""Characters of a default that are shown; `--json` has all."""
 
 
 def told(name: str, kind: str | None = None) -> list[dict[str, Any]]:
@@ -31,22 +38,53 @@ def _full(row: dict[str, Any]) -> dict[str, Any]:
     if row["about"].startswith(f'{row["kind"]} "{row["name"]}" from'):
         return {**row, "doc": row["about"]}
     cls = entries(row["kind"])[row["name"]].load()
-    types = {option: _type(info.annotation) for option, info in cls.model_fields.items()}
+    options: dict[str, dict[str, Any]] = {}
+    for option, info in cls.model_fields.items():
+        options[option] = {"type": _type(info.annotation), **row["options"][option]}
+        if inner := _table(info.annotation):
+            options |= {f"{option}.{key}": facts for key, facts in _keys(inner).items()}
     return {
         **row,
         "doc": inspect.cleandoc(cls.__doc__ or ""),
         "requires": list(cls.requires),
         "kernels": list(cls.kernels),
-        "options": {option: {"type": types[option], **facts} for option, facts in row["options"].items()},
+        "options": options,
     }
 
 
-def _type(annotation: Any) -> str:
-    """An annotation as one would write it.
+def _keys(table: type[BaseModel]) -> dict[str, dict[str, Any]]:
+    """The keys of an option that is a table of its own, as options are told."""
+    return {
+        key: {
+            "type": _type(info.annotation),
+            "required": info.is_required(),
+            **({} if info.is_required() else {"default": info.default}),
+            "about": " ".join((info.description or "").split()),
+        }
+        for key, info in table.model_fields.items()
+    }
 
-    >>> _type(int | None), _type(tuple[str, ...])
-    ('int | None', 'tuple[str, ...]')
+
+def _table(annotation: Any) -> type[BaseModel] | None:
+    """The model in an annotation, if there is one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _table(inner))), None)
+
+
+def _type(annotation: Any) -> str:
+    """An annotation as one would write it; a model is a table.
+
+    >>> _type(int | None), _type(bool | Annotated[tuple[str, ...], "of addresses"])
+    ('int | None', 'bool | tuple[str, ...]')
     """
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(inner[0])
+    if origin in {Union, UnionType}:
+        return " | ".join("None" if one is NoneType else _type(one) for one in inner)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
     return annotation.__name__ if type(annotation) is type else str(annotation).replace("typing.", "")
 
 
@@ -59,8 +97,9 @@ def page(row: dict[str, Any]) -> str:
 
 
 def _default(facts: dict[str, Any]) -> str:
-    import json
-
     if facts["required"]:
         return "required"
-    return "unset" if facts["default"] is None else f"= {json.dumps(facts['default'], ensure_ascii=False)}"
+    if facts["default"] is None:
+        return "unset"
+    told = json.dumps(facts["default"], ensure_ascii=False)
+    return f"= {told if len(told) <= MAX_DEFAULT else told[:MAX_DEFAULT] + ' …'}"

@@ -19,6 +19,7 @@ from plugins.scrapers.sites.prose import markdown
 
 MAX_NAME = 120
 """Characters of an author's name or a time at most; what is longer is not one."""
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class Post:
     """Stands as an answer to the question (question-and-answer engines)."""
     accepted: bool = False
     votes: int | None = None
+
+    @property
+    def published(self) -> str | None:
+        """Its time, where that is ISO 8601: others are written in the site's own zone and order."""
+        return self.time if self.time and _ISO.fullmatch(self.time) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pydantic import model_validator
 from plugins.contracts import Page, Part, Place
 from plugins.scrapers.saved_or_live import SavedOrLive
 from plugins.scrapers.sites.threads import GENERAL, exact, is_board, place_of
+from schemas.errors import nearest
 
 HEAD_BYTES = 64 << 10
 """How much of a page is read for its address."""
@@ -41,7 +42,11 @@ class ThreadPages(SavedOrLive):
         if self.engine is not None and not exact("threads", self.engine):
             from plugins.scrapers.sites import ENGINES
 
-            raise ValueError(f'engine: "{self.engine}" is none of {", ".join(e.name for e in ENGINES)}')
+            names = [engine.name for engine in ENGINES]
+            hint = nearest(self.engine, names)
+            raise ValueError(
+                f'engine: "{self.engine}" is none of {", ".join(names)}{". " if hint else ""}{hint}'
+            )
         return self
 
     def fetch(self, place: Place, part: Part) -> Iterable[Page]:

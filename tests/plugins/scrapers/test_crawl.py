@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import threading
 from dataclasses import replace
 
 import pytest
@@ -149,10 +152,14 @@ def test_a_page_whose_archive_is_gone_is_a_page_with_an_error(tmp_path) -> None:
         place = Place(tmp_path, tmp_path / "work")
         gathered(crawl, place)
     archive = tmp_path / "work" / "warc" / "crawl-00000.warc.gz"
-    archive.write_bytes(archive.read_bytes()[:2000])
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:2000])
     errors = [page.error for page in crawl.pages(place)]
     assert "unreadable" in errors
     assert None in errors
+    cut = [part.digest for part in crawl.parts(place)]
+    archive.write_bytes(whole)
+    assert [part.digest for part in crawl.parts(place)] != cut, "a build must not remember them as unreadable"
 
 
 def test_a_crawl_can_be_started_where_a_loop_runs_already(tmp_path) -> None:
@@ -167,6 +174,28 @@ def test_a_crawl_can_be_started_where_a_loop_runs_already(tmp_path) -> None:
             allow_private=["127.0.0.1"],
         )
         assert asyncio.run(notebook(crawl)) == 1
+
+
+def test_a_crawl_beside_a_running_loop_ends_with_ctrl_c_and_keeps_what_came(tmp_path) -> None:
+    async def notebook(crawl: Crawl) -> None:
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+        timer.start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                crawl.parts(Place(tmp_path, tmp_path / "work"))
+        finally:
+            timer.cancel()
+            signal.signal(signal.SIGINT, before)
+
+    with Site(tmp_path, 30) as site:
+        crawl = Crawl(
+            seeds=[site.url("127.0.0.1", "/p/0")], contact="mailto:a@b.example", allow_private=["127.0.0.1"], delay=0.1, max_pages=28
+        )  # fmt: skip
+        asyncio.run(notebook(crawl))
+        assert len(site.log()) < 15
+    kept = [page for page in crawl.pages(Place(tmp_path, tmp_path / "work")) if page.error is None]
+    assert kept
 
 
 def test_a_smaller_depth_shows_less_and_asks_for_nothing(tmp_path) -> None:

@@ -331,3 +331,9 @@ def test_without_a_network_it_says_so(tmp_path, monkeypatch):
     with pytest.raises(SourceError, match=r"unset HF_HUB_OFFLINE"):
         parts(tmp_path)
     assert hub_repository.Listing.load(tmp_path / "nothing") is None
+
+
+def test_a_hub_that_no_one_answers_at_is_a_source_error(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    with pytest.raises(SourceError, match="did not give ann/tales at refs/convert/parquet: ConnectError"):
+        Hub(dataset="ann/tales").parts(Place(tmp_path, tmp_path))

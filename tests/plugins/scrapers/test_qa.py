@@ -52,8 +52,8 @@ def test_the_question_is_the_users_and_answers_are_the_assistants_best_first():
         "Is the pan too hot?\n\nIs the pan too hot?\n\nMy settings:\n\n```py\n"
     )
     assert found.title == "Is the pan too hot?"
-    assert found.text.startswith("Ann\nIs the pan")
-    assert found.text.endswith("Dan\nNo.\n\nEat out.")
+    assert found.text == "\n\n".join(contents(found))  # as a build makes it of the messages
+    assert found.published == "2024-05-01 10:00:00Z"
 
 
 @pytest.mark.parametrize(

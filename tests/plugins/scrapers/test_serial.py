@@ -303,3 +303,7 @@ def test_a_crawl_follows_the_way_to_the_next_chapter_and_no_other(tmp_path):
     ]
     assert [(page.position, page.error) for page in pages.values()] == [(n, None) for n in (1, 2, 3, 4)]
     assert {page.group for page in pages.values()} == {f"127.0.0.1:{server.server_port}/road"}
+
+
+def test_a_position_fits_the_tables_column_whatever_a_page_says():
+    assert 0 < chapter_of("Book 99999, Chapter 99999") < 1 << 31

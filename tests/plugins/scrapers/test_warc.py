@@ -248,7 +248,7 @@ def test_options_that_name_no_source_or_no_contact_are_refused():
         ({}, "path: is missing"),
         ({"urls": ["https://example.org/a.warc.gz"]}, "contact: is missing"),
         ({"common_crawl": {"index": "CC-MAIN-2024-33", "match": ["a"]}}, "contact: is missing"),
-        ({"path": "a", "contact": "me"}, "neither"),
+        ({"path": "a", "contact": "me"}, "must be able to reach you"),
         ({"path": "a", "common_crawl": {"index": "CC-MAIN-2024-33/../x", "match": ["a"]}}, "is no crawl"),
         ({"path": "a", "common_crawl": {"index": "CC-MAIN-2024-33", "match": []}}, "needs addresses"),
     ):
@@ -257,7 +257,7 @@ def test_options_that_name_no_source_or_no_contact_are_refused():
 
 
 def test_where_files_lie_is_no_part_of_identity():
-    assert Warc(path="a").identity() == Warc(urls=["http://h/a"], contact="mailto:a@b").identity()
+    assert Warc(path="a").identity() == Warc(urls=["http://h/a"], contact="mailto:a@b.example").identity()
 
 
 # ------------------------------------------------------------------------------------------------ fetched
