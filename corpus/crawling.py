@@ -56,7 +56,9 @@ def crawl(recipe: Path | str, runtime: Runtime | None = None, *, refresh: bool =
     with alone(store, resolved.recipe.name):
         for source, scraper in live:
             with progress.phase(source.label), progress.line(source.label) as tell:
-                place = place_of(resolved, source.label, store.sources, tell, refresh=refresh, retry=True)
+                place = place_of(
+                    resolved, source.label, store.sources, tell, progress.say, refresh=refresh, retry=True
+                )
                 place.work.mkdir(parents=True, exist_ok=True)
                 parts = scraper.parts(place)
                 fates, size = Counter[str](), 0

@@ -39,6 +39,10 @@ class Threshold:
     """Marks a filter's option that only decides; moving it recomputes no score."""
 
 
+class Brings:
+    """Marks a scraper's option that says which pages it brings, not how `parse` reads them; moving it parses no page again."""
+
+
 class Plugin(BaseModel):
     """Base of all kinds."""
 
@@ -54,7 +58,7 @@ class Plugin(BaseModel):
     """The option that `use` itself may give behind a colon, as in `use = "datatrove:C4BadWordsFilter"`."""
 
     @classmethod
-    def marked(cls, *markers: type[Locates | Threshold]) -> set[str]:
+    def marked(cls, *markers: type[Locates | Threshold | Brings]) -> set[str]:
         """The options that carry one of these markers, or one derived from it."""
         return {
             key
@@ -65,7 +69,7 @@ class Plugin(BaseModel):
     def check(self) -> None:
         """Called when the recipe is read, the files it names in place: raise ValueError for what cannot work. Be quick."""
 
-    def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
+    def identity(self, *, without: type[Locates | Threshold | Brings] | None = None) -> dict[str, Any]:
         """The options that make this plugin what it is, defaults included, as JSON values."""
         hidden = self.marked(Locates, *([without] if without else []))
         return self.model_dump(mode="json", exclude=hidden)
@@ -82,6 +86,8 @@ class Place:
     work: Path
     tell: Callable[[str], None] = lambda _line: None
     """Shows how far long work has come, each line in place of the one before."""
+    say: Callable[[str], None] = lambda _line: None
+    """Says something that stays."""
     refresh: bool = False
     """Ask again for what is already in `work` (`gristmill crawl --refresh`)."""
     retry: bool = False
@@ -318,6 +324,7 @@ __all__ = [
     "READABLE",
     "Backend",
     "Beside",
+    "Brings",
     "Cleaner",
     "Edit",
     "Extracted",

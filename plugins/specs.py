@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from plugins.contracts import Beside, Locates, Plugin, Threshold
+from plugins.contracts import Beside, Brings, Locates, Plugin, Threshold
 from plugins.entries import class_of
 from schemas.errors import Fault, UserError
 from schemas.fingerprint import digest, digest_file, fingerprint
@@ -83,7 +83,7 @@ class PluginSpec:
             )
         return found.model_validate(placed(found, self.options, self.base))
 
-    def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
+    def identity(self, *, without: type[Locates | Threshold | Brings] | None = None) -> dict[str, Any]:
         """What its results depend on."""
         told = {"use": self.use, "options": self.make().identity(without=without), "code": self.code}
         return {**told, "files": self.beside} if self.beside else told

@@ -23,7 +23,7 @@ from corpus.engine.sandbox import sandbox
 from corpus.engine.sandbox_child import Limits
 from corpus.engine.tasks import MAIN, Spec, Task
 from corpus.phases.rows import ROW_BYTES, table_of
-from plugins.contracts import Extracted
+from plugins.contracts import Brings, Extracted
 from plugins.extractors.encoding import NotText, decode
 from plugins.extractors.head import read_head
 from plugins.registry import ResolvedRecipe
@@ -110,7 +110,7 @@ def _specs(resolved: ResolvedRecipe) -> dict[str, Spec]:
     section = resolved.recipe.extract
     made: dict[str, Spec] = {}
     for source, scraper in zip(resolved.recipe.source, resolved.scrapers, strict=True):
-        parser = scraper.identity() if hasattr(scraper.make(), "parse") else None
+        parser = scraper.identity(without=Brings) if hasattr(scraper.make(), "parse") else None
         options = {
             "extractor": resolved.extractor.identity(),
             "parser": parser,

@@ -47,7 +47,7 @@ def gather(resolved: ResolvedRecipe, engine: Engine) -> Gathered:
     tasks: list[Task] = []
     for source, spec in zip(resolved.recipe.source, resolved.scrapers, strict=True):
         with engine.progress.line(source.label) as tell:
-            place = place_of(resolved, source.label, engine.sources, tell)
+            place = place_of(resolved, source.label, engine.sources, tell, engine.progress.say)
             tasks += _tasks(source.label, spec, place, engine.work)
     engine.run("gather", tasks, "parts")
     frames = [_plan(Path(task.output)) for task in tasks]
@@ -69,13 +69,14 @@ def place_of(
     label: str,
     sources: Path,
     tell: Callable[[str], None] = lambda _line: None,
+    say: Callable[[str], None] = lambda _line: None,
     *,
     refresh: bool = False,
     retry: bool = False,
 ) -> Place:
     """Where the scraper of a source stands. One build of a name runs at a time, so nobody else keeps state there, nor rewrites what is read
     live while this build reads it."""
-    return Place(resolved.base, sources / resolved.recipe.name / label, tell, refresh, retry)
+    return Place(resolved.base, sources / resolved.recipe.name / label, tell, say, refresh, retry)
 
 
 def _tasks(label: str, spec: PluginSpec, place: Place, work: Path) -> list[Task]:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
-from plugins.contracts import Filter, Locates, Rule, Threshold
+from plugins.contracts import Brings, Filter, Locates, Rule, Threshold
 
 if TYPE_CHECKING:
     import polars as pl
@@ -86,7 +86,7 @@ class Language(Filter):
             raise ValueError("min_line_share is a bound on what by_line = true scores; set that too")
         return self
 
-    def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
+    def identity(self, *, without: type[Locates | Threshold | Brings] | None = None) -> dict[str, Any]:
         """As every plugin's; by line, the score depends on `keep`."""
         told = super().identity(without=without)
         return {**told, "keep": sorted(self.keep)} if self.by_line else told

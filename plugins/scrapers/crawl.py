@@ -28,6 +28,7 @@ from plugins.contracts import Locates, Page, Part, Place, Scraper
 from plugins.web.addresses import Allowed
 from plugins.web.bodies import BodyError, decoded
 from plugins.web.client import Limits, Resolver, system_resolver
+from plugins.web.crawl_tables import FILE
 from plugins.web.crawler import ARCHIVE, crawl
 from plugins.web.frontier import Frontier
 from plugins.web.progress import Progress, Summary
@@ -230,12 +231,14 @@ class Crawl(Scraper):
         crawls into the folder."""
         if not (self.seeds or self.feeds or isinstance(self.sitemaps, tuple)):
             raise SourceError('a crawl needs a place to begin. Write seeds = ["https://example.org/"].')
-        self.gather(
+        summary = self.gather(
             place,
             refresh=place.refresh,
             retry=place.retry,
             report=lambda progress: place.tell(progress.line()),
         )
+        if left_out := summary.left_out():
+            place.say(f"left out by the recipe: {left_out}; {place.work / FILE} tells which")
         sizes = {path.name: path.stat().st_size for path in (place.work / ARCHIVE).glob("*.warc.gz")}
         frontier = Frontier(place.work, read_only=True)
         try:
@@ -248,9 +251,9 @@ class Crawl(Scraper):
             size += row[2] + ROW_BYTES
             if size >= PART_BYTES or number == len(rows):
                 digest = identify(*(told for _, told, _ in rows[start:number]))
-                where = {"first": rows[start][0], "last": row[0]}
-                if left_out := sorted(page for page, _, _ in rows[start:number] if page in beyond):
-                    where["beyond"], digest = left_out, identify(digest, *map(str, left_out))
+                where: dict[str, Any] = {"first": rows[start][0], "last": row[0]}
+                if cut := sorted(page for page, _, _ in rows[start:number] if page in beyond):
+                    where["beyond"], digest = cut, identify(digest, *map(str, cut))
                 found.append(Part(where, digest))
                 start, size = number, 0
         return found

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from plugins.contracts import Extracted
+from plugins.contracts import Brings, Extracted
 from plugins.scrapers.sites.saved import ThreadPages
 
 
@@ -26,7 +26,7 @@ class Qa(ThreadPages):
     """Leave out answers with fewer votes, or with none stated; an accepted one stays whatever its votes."""
     max_answers: Annotated[int | None, Field(ge=1)] = None
     """The best so many answers."""
-    fold: bool = False
+    fold: Annotated[bool, Brings()] = False
     """Make one document of all pages of a question; each shows the question again."""
 
     def parse(self, html: str) -> Extracted:

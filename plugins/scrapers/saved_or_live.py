@@ -7,11 +7,32 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from plugins.contracts import Locates, Page, Part, Place, Scraper, Threshold
+from plugins.contracts import Brings, Locates, Page, Part, Place, Scraper, Threshold
 from schemas.recipe import faults_of
 
 if TYPE_CHECKING:
     from plugins.scrapers.crawl import Crawl
+
+
+def _crawl_schema(schema: dict[str, Any]) -> None:
+    """In the recipe's JSON Schema the table `crawl` has the options of the scraper `crawl`, so that an editor completes and checks them."""
+    from plugins.scrapers.crawl import Crawl
+
+    made = Crawl.model_json_schema()
+    shared = made.get("$defs", {})
+
+    def inlined(part: Any) -> Any:
+        if isinstance(part, list):
+            return [inlined(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            rest = {key: value for key, value in part.items() if key != "$ref"}
+            return {**inlined(shared[part["$ref"].rpartition("/")[2]]), **rest}
+        return {key: inlined(value) for key, value in part.items()}
+
+    options = {key: inlined(value) for key, value in made["properties"].items() if key != "seeds"}
+    schema.update(type="object", properties=options, additionalProperties=False)
 
 
 class SavedOrLive(Scraper):
@@ -36,9 +57,11 @@ class SavedOrLive(Scraper):
 
     path: Annotated[str | tuple[str, ...] | None, Locates(), Field(min_length=1)] = None
     """Saved pages: one glob or several, relative to the recipe, as for `files`."""
-    seeds: tuple[str, ...] = ()
+    seeds: Annotated[tuple[str, ...], Brings()] = ()
     """Live pages: the addresses to begin at; how they are fetched stands in `crawl`."""
-    crawl: dict[str, Any] = Field(default_factory=dict)
+    crawl: Annotated[dict[str, Any], Brings(), Field(json_schema_extra=_crawl_schema)] = Field(
+        default_factory=dict
+    )
     """Options of the `crawl` scraper: `contact` (required), `delay`, `max_pages` … No sitemap is read unless they say so."""
 
     @model_validator(mode="before")
@@ -88,10 +111,10 @@ class SavedOrLive(Scraper):
         """The pages of a part."""
         return self.source().fetch(place, part)
 
-    def identity(self, *, without: type[Locates | Threshold] | None = None) -> dict[str, Any]:
+    def identity(self, *, without: type[Locates | Threshold | Brings] | None = None) -> dict[str, Any]:
         """As every plugin's; of the crawl's options those count that count for `crawl`."""
         values = super().identity(without=without)
-        if self.seeds:
+        if self.seeds and without is not Brings:
             told = self.crawler().identity(without=without)
             values["crawl"] = {key: told[key] for key in sorted(self.crawl) if key in told}
         return values

@@ -25,9 +25,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from plugins.contracts import Extracted, Page, Part, Place
+from plugins.contracts import Brings, Extracted, Page, Part, Place
 from plugins.extractors.encoding import NotText, decode
 from plugins.scrapers.saved_or_live import SavedOrLive
 from plugins.scrapers.serial_about import About, about
@@ -53,7 +53,7 @@ class Serial(SavedOrLive):
 
     notes: Literal["drop", "keep"] = "drop"
     """Authors' notes before, within and after a chapter."""
-    fold: bool = False
+    fold: Annotated[bool, Brings()] = False
     """Make one document of all chapters of a work."""
     license_value: str | None = None
     """The licence of every page that states none of its own."""

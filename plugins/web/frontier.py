@@ -269,7 +269,7 @@ class Frontier:
 
     def refresh(self) -> None:
         """Queue all that was asked for once more, robots.txt too. What was refused by its address stays so; so does what is in a trap."""
-        self._requeue(f"fate NOT IN {REFUSED} AND fate NOT LIKE 'trap:%'")
+        self._requeue(f"fate NOT IN {REFUSED} AND fate NOT LIKE 'trap-%'")
         self._write("UPDATE origins SET robots = NULL")
 
     def retry(self) -> bool:

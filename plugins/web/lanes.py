@@ -203,7 +203,7 @@ class Lanes:
         if work.kind == "page" and not work.admitted:
             lane.touched = True
             if trap := lane.traps.reason(work.url):
-                return f"trap:{trap}", None
+                return f"trap-{trap}", None
             self._frontier.update(work.id, admitted=1)
         return None
 

@@ -46,6 +46,15 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+LEFT_OUT = {
+    "denied": "`allow` and `deny`",
+    "depth": "`max_depth`",
+    "budget": "`max_pages` and `max_bytes`",
+    "media": "their ending (`media`)",
+}
+"""Fates that the recipe gave, and the options that did."""
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What a crawl came to."""
@@ -59,3 +68,15 @@ class Summary:
     """Answers that an earlier run had received and not accounted for."""
     answers: int = 0
     """Requests for pages in this run; 0 where the crawl had ended already."""
+
+    def left_out(self) -> str:
+        """What the options left out, in words; "" for nothing.
+
+        >>> Summary({"fetched": 9, "denied": 1200, "depth": 3}).left_out()
+        '1,200 addresses by `allow` and `deny`, 3 by `max_depth`'
+        """
+        told: list[str] = []
+        for fate, words in LEFT_OUT.items():
+            if number := self.fates.get(fate, 0) + self.tallies.get(fate, 0):
+                told.append(f"{number:,} {'addresses ' if not told else ''}by {words}")
+        return ", ".join(told)

@@ -12,12 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
-from plugins.contracts import Page, Part, Place
+from plugins.contracts import Brings, Page, Part, Place
 from plugins.scrapers.saved_or_live import SavedOrLive
 from plugins.scrapers.sites.threads import GENERAL, exact, is_board, place_of
 from schemas.errors import nearest
@@ -32,9 +32,9 @@ class ThreadPages(SavedOrLive):
 
     kernels: ClassVar[tuple[str, ...]] = (*SavedOrLive.kernels, "plugins.scrapers.sites")
 
-    engine: str | None = None
+    engine: Annotated[str | None, Brings()] = None
     """The software of a live site ("xenforo", "phpbb" …), where patterns of other engines let in too much."""
-    fold: bool = True
+    fold: Annotated[bool, Brings()] = True
     """Make one document of all pages of a thread."""
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
-from plugins.contracts import Place
+from plugins.contracts import Brings, Place
 from plugins.extractors.encoding import decode
 from plugins.scrapers.forum import Forum
 from plugins.scrapers.sites import ENGINES, posts_of
@@ -362,3 +362,15 @@ def test_authors_of_real_pages_are_those_a_reader_sees(threads):
     found = {number: [m["name"] for m in forum.parse(threads[number][0]).messages or []] for number in labels}
     assert [number for number in labels if found[number] != labels[number]] in ([], ["1066"])
     assert len(labels) >= 20
+
+
+def test_which_pages_are_brought_is_no_part_of_how_they_are_read():
+    crawl = {"contact": "mailto:a@b.test"}
+    one = Forum(seeds=["https://a.test/threads/1"], crawl=crawl)
+    other = Forum(
+        seeds=["https://a.test/threads/2"], crawl={**crawl, "max_pages": 9}, fold=False, engine="phpbb"
+    )
+    assert one.identity(without=Brings) == other.identity(without=Brings)
+    assert one.identity() != other.identity()
+    reading = Forum(seeds=["https://a.test/threads/1"], crawl=crawl, quotes="drop")
+    assert reading.identity(without=Brings) != one.identity(without=Brings)

@@ -51,7 +51,7 @@ def test_one_request_at_a_time_a_killed_crawl_meets_the_traps_as_if_it_had_not_b
                 site, folder / "crawl", kills=kills, seed=1, **options | {"seeds": seeds}, deny=["/sessions"]
             )
         found.append(fates(folder / "crawl"))
-    assert any(fate.startswith("trap:") for fate in found[0].values())
+    assert any(fate.startswith("trap-") for fate in found[0].values())
     assert found[0] == found[1]
 
 

@@ -114,7 +114,7 @@ def test_refused_urls_beyond_a_bound_are_counted_not_kept(frontier, monkeypatch)
 FATES = (
     "fetched",
     "robots",
-    "trap:calendar",
+    "trap-calendar",
     "status-404",
     "budget",
     "noai",
