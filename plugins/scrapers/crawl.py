@@ -86,22 +86,9 @@ class Crawl(Scraper):
     requires: ClassVar[tuple[str, ...]] = ("brotli", "zstandard", "lxml", "Resiliparse", "charset-normalizer")
     kernels: ClassVar[tuple[str, ...]] = (
         "plugins.extractors.encoding",
-        "plugins.web.bodies",
-        "plugins.web.crawl_tables",
-        "plugins.web.crawler",
-        "plugins.web.frontier",
-        "plugins.web.landing",
-        "plugins.web.lanes",
-        "plugins.web.links",
-        "plugins.web.recovery",
-        "plugins.web.robots",
-        "plugins.web.scope",
-        "plugins.web.signals",
-        "plugins.web.sitemaps",
-        "plugins.web.trap_dates",
-        "plugins.web.traps",
-        "plugins.web.urls",
-        "plugins.web.visits",
+        "plugins.extractors.head",
+        "plugins.filters.license",
+        "plugins.web",
     )
 
     seeds: Annotated[tuple[str, ...], Field(max_length=MAX_URLS)] = ()

@@ -79,10 +79,8 @@ class Warc(Scraper):
     kernels: ClassVar[tuple[str, ...]] = (
         "plugins.scrapers.captures",
         "plugins.scrapers.globs",
-        "plugins.web.bodies",
-        "plugins.web.common_crawl",
-        "plugins.web.warc_reading",
-        "plugins.web.warc_streams",
+        "plugins.scrapers.tables",
+        "plugins.web",
     )
 
     path: Annotated[str | tuple[str, ...], Locates()] = ()

@@ -133,6 +133,8 @@ def _kernel(module: str, kernels: Sequence[str]) -> bool:
     """Whether a module is covered: named, or within a package that is."""
     free = module in {
         "plugins.contracts",
+        "plugins.entries",
+        "plugins.specs",
         "plugins.kernels",
         "plugins.kernels.compiled",
         "plugins.kernels.buffers",
