@@ -192,8 +192,27 @@ class Edit:
     after: str
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a cleaner makes of one message; by default it leaves everything as it is.
+
+    No message is ever taken out, so that turns keep their numbers: one that should go becomes empty, and formats pass over it.
+    """
+
+    content: str | Sequence[Edit] | None = None
+    """The new content, or the edits that make it."""
+    name: str | None = None
+    """The new name of the speaker."""
+    train: bool | None = None
+    """False: the model reads it and does not learn it."""
+
+
 class Cleaner(Plugin):
-    """Rewrites one text (or one message of a dialogue). Idempotent: cleaning twice changes nothing more."""
+    """Rewrites one text (or one message of a dialogue). Idempotent: cleaning twice changes nothing more.
+
+    May also define `clean_messages(messages) -> Sequence[Turn]`, one Turn a message, where it must see a dialogue as a whole or changes more than
+    what a message says; `messages` are dicts of role, name, content and train (`schemas.tables.MESSAGES`).
+    """
 
     @abstractmethod
     def clean(self, text: str) -> str | list[Edit]:
@@ -254,13 +273,26 @@ class Span:
     trained: bool = True
     turn: int | None = None
     """Index of the message it shows, where the document is a dialogue."""
+    control: bool = False
+    """Whether it spells control tokens such as "<|im_start|>" on purpose. Where False, a text that does is encoded as plain characters."""
+    opens: bool = True
+    """Whether a row may begin with it; a row is cut before one that opens wherever that leaves rows short enough."""
+    carried: bool = False
+    """Whether it stands, untrained, at the head of every row of the document: a system turn, a title. Only the first spans may be."""
 
 
 class Format(Plugin):
     """Turns a document into what the model reads."""
 
     control_tokens: ClassVar[bool] = False
-    """Whether the spans spell control tokens such as "<|im_start|>". Where False, a text that does is encoded as plain characters."""
+    """Whether some span spells control tokens: has `control`."""
+    ends: ClassVar[bool] = False
+    """Whether its spans spell how a document ends; where False, the tokenizer's EOS is added to the last row, trained."""
+
+    def prepared(self, model: Path) -> Format:
+        """This format with what it needs of the base model in the folder `model`, such as the chat template; called once, when the recipe
+        is read. What comes back is a Format whose options say it all: they are its identity. Raises UserError where the model lacks it."""
+        return self
 
     @abstractmethod
     def render(self, text: str | None, messages: list[dict[str, Any]] | None) -> list[Span]:
@@ -341,4 +373,5 @@ __all__ = [
     "Scraper",
     "Span",
     "Threshold",
+    "Turn",
 ]

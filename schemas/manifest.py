@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.errors import Corruption, Mismatch, NotFound
 
-FORMAT = 2
-"""Version of the layout in DESIGN section 4. A reader refuses a newer one. 2: table `signatures`, column `against` of `duplicates`."""
+FORMAT = 3
+"""Version of the layout in DESIGN section 4. A reader refuses a newer one. 2: table `signatures`, column `against` of `duplicates`. 3: column
+`field` of `edits`, tables `cuts` and `learned`, stage `mix`."""
 
 MANIFEST = "manifest.json"
 MANIFEST_SHA = "manifest.json.sha256"

@@ -97,12 +97,14 @@ EDITS = pa.schema([
     pa.field("doc_id", pa.string(), nullable=False),
     pa.field("step", pa.string(), nullable=False),
     pa.field("turn", pa.int32()),
+    pa.field("field", pa.string()),
     pa.field("start", pa.int64(), nullable=False),
     pa.field("end", pa.int64(), nullable=False),
     pa.field("before", TEXT, nullable=False),
     pa.field("after", TEXT, nullable=False),
 ])
-"""One row a replaced span. Offsets are characters of the text *before* the step; spans of a step do not overlap and
+"""One row a replaced span of the text or, where `turn` is set, of that message's content; `field` is null there. Where a step changed a
+message's `name` or `train`, `field` says which, and before and after are the whole of it ("true", "false", or "" for null). Offsets are characters of the text *before* the step; spans of a step do not overlap and
 ascend, so replaying a document's steps in row order gives its final text, and backwards its extracted one.
 `step` is "<index of the cleaner in the recipe>:<its name>"."""
 
@@ -238,7 +240,7 @@ PUBLISHED = {
 }
 """Tables of a version with a fixed schema; `scores` has one column more per score."""
 
-SINCE = {"duplicates": {"against": 2}}
+SINCE = {"duplicates": {"against": 2}, "edits": {"field": 3}}
 """Columns (all of strings) that came after format 1, and the format they came with; readers see them as null before it."""
 
 

@@ -48,6 +48,7 @@ ALSO_IN_UNSLOTH = {
 """What the extra `unsloth` may hold besides."""
 
 EXCEPTIONS = {
+    "codespell": "its code is GPL and never imported; its dictionary, which is CC BY-SA 3.0, is read as data by `spelling`",
     "pypdfium2": "BSD-3-Clause and Apache-2.0; the licences of what PDFium is built from (BSD, MIT, FTL, Zlib and the like) lie in its wheel",
     "pebble": "LGPL; imported as it is and replaceable by its user, so no condition reaches our code",
     "tld": "MPL, LGPL or GPL at choice; taken under the LGPL, unchanged, because courlan needs it",

@@ -18,8 +18,8 @@ LOCKS = REPO / "locks"
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORM = "x86_64-manylinux_2_28"
 
-EXTRAS = ("train", "unsloth", "ray", "pdf", "dev")
-"""Not those that only `just bench` installs, into environments of its own."""
+EXTRAS = ("train", "unsloth", "ray", "pdf", "code", "spelling", "dev")
+"""Not those that only `just bench` installs, into environments of its own; nor presidio, whose spaCy models are fetched at run time."""
 
 LEFT_OUT = re.compile(
     r"^(torch|torchvision|torchaudio|torchao|xformers|triton|nvidia-[\w-]+|cuda-[\w-]+)==", re.IGNORECASE

@@ -1,15 +1,15 @@
 """clean: extracted texts → drafts. The pages of a thread are folded into one document, the cleaners run in recipe order, and the
 format says whether it can show the result to a model.
 
-Every change a cleaner makes is a span in `edits`, so that nothing vanishes inside a document either. For dialogue a cleaner
-works on each message; the document's text is its messages joined by blank lines.
+Every change a cleaner makes is a span in `edits`, so that nothing vanishes inside a document either (`corpus.phases.cleaning`). For dialogue a
+cleaner works on messages; the document's text is those that say something, joined by blank lines.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,16 +21,16 @@ from corpus.engine.boundaries import pieces
 from corpus.engine.executor import Engine
 from corpus.engine.parquet import read_rows, runs
 from corpus.engine.tasks import MAIN, Spec, Task
-from corpus.phases import edits
+from corpus.phases.cleaning import run_cleaner
 from corpus.phases.extract import Extractions
 from corpus.phases.rows import ROW_BYTES, told
-from plugins.contracts import Cleaner, Edit, Format
+from plugins.contracts import Cleaner, Format
 from plugins.registry import ResolvedRecipe
 from plugins.specs import PluginSpec
 from schemas.fingerprint import canonical, identify
 from schemas.tables import DRAFTS, EDITS, MERGED
 
-CODE = ("corpus.phases.clean", "corpus.phases.edits", "corpus.phases.rows")
+CODE = ("corpus.phases.clean", "corpus.phases.cleaning", "corpus.phases.edits", "corpus.phases.rows")
 
 SHARD_BYTES = 4 << 20
 """Raw bytes of the pages of a task, on average, with ROW_BYTES a page."""
@@ -145,7 +145,7 @@ def clean_documents(
         at += length
     changes: list[dict[str, Any]] = []
     for n, spec in enumerate(cleaners):
-        changes += _step(f"{n}:{spec['use']}", cast(Cleaner, PluginSpec.from_json(spec).make()), drafts)
+        changes += run_cleaner(f"{n}:{spec['use']}", cast(Cleaner, PluginSpec.from_json(spec).make()), drafts)
     shown = cast(Format, PluginSpec.from_json(form).make())
     finished = [_finish(draft, shown) for draft in drafts]
     order = {draft["doc_id"]: n for n, draft in enumerate(drafts)}
@@ -187,107 +187,8 @@ def _metadata(extracted: str | None, gathered: str | None) -> str | None:
     return json.dumps({**json.loads(extracted), **json.loads(gathered)}, sort_keys=True, ensure_ascii=False)
 
 
-def _step(step: str, cleaner: Cleaner, drafts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Run one cleaner over every text and message still in play; returns the rows for `edits`.
-
-    A document of which it fails on any part stays as it was before the step.
-    """
-    slots = [(draft, turn) for draft in drafts if draft["stage"] is None for turn in _turns(draft)]
-    before = [_text(draft, turn) for draft, turn in slots]
-    results = [_made(*pair) for pair in zip(before, _column(cleaner, before), strict=True)]
-    for (draft, _), result in zip(slots, results, strict=True):
-        if isinstance(result, Exception) and draft["stage"] is None:
-            draft.update(stage="clean", reason=cleaner.name, detail=told(result))
-    changes: list[dict[str, Any]] = []
-    for (draft, turn), text, result in zip(slots, before, results, strict=True):
-        if draft["stage"] is None and not isinstance(result, Exception) and result[0]:
-            changes += _rows(draft["doc_id"], step, turn, text, result[0])
-            _set_text(draft, turn, result[1])
-    return changes
-
-
-def _made(before: str, result: object) -> tuple[list[Edit], str] | Exception:
-    """(edits, the text they make) of what a cleaner returned, or what is wrong with that."""
-    try:
-        if isinstance(result, Exception):
-            return result
-        if isinstance(result, str):
-            spans, after = edits.diff(before, result), result
-        else:
-            spans = _spans(result, before)
-            after = edits.apply(before, spans)
-        after.encode()  # half a surrogate pair has no bytes: no table could hold it
-    except (TypeError, ValueError) as error:
-        return error
-    return spans, after
-
-
-def _spans(result: object, before: str) -> list[Edit]:
-    """A list of edits, those that change nothing left out. Raises TypeError for anything else."""
-    if not isinstance(result, (list, tuple)):
-        raise TypeError(f"it returned {type(result).__name__}; a text or a list of Edit was due")
-    for span in result:
-        fields = (span.start, span.end, span.after) if isinstance(span, Edit) else ()
-        if [type(value) for value in fields] != [int, int, str]:
-            raise TypeError(
-                f"it returned {span!r} among its edits; Edit(start: int, end: int, after: str) was due"
-            )
-    edits.apply(before, result)  # before any is left out, so that none is excused
-    return [span for span in result if before[span.start : span.end] != span.after]
-
-
-def _turns(draft: dict[str, Any]) -> Sequence[int | None]:
-    return range(len(draft["messages"])) if draft["messages"] else (None,)
-
-
-def _text(draft: dict[str, Any], turn: int | None) -> str:
-    return draft["text"] if turn is None else draft["messages"][turn]["content"] or ""
-
-
-def _set_text(draft: dict[str, Any], turn: int | None, text: str) -> None:
-    if turn is None:
-        draft["text"] = text
-    else:
-        draft["messages"][turn] = {**draft["messages"][turn], "content": text}
-
-
-def _column(cleaner: Cleaner, texts: list[str]) -> Sequence[object]:
-    """The whole column at once; where that raises, text by text, so that one bad document costs itself."""
-    try:
-        results = list(cleaner.clean_column(texts))
-        if len(results) == len(texts):
-            return results
-    except Exception:  # noqa: BLE001, S110 - found again, and recorded, below
-        pass
-    return [_one(cleaner, text) for text in texts]
-
-
-def _one(cleaner: Cleaner, text: str) -> object:
-    try:
-        return cleaner.clean(text)
-    except Exception as error:  # noqa: BLE001 - a stranger's cleaner may raise anything; it becomes the document's fate
-        return error
-
-
-def _rows(
-    doc_id: str, step: str, turn: int | None, before: str, spans: Iterable[Edit]
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "doc_id": doc_id,
-            "step": step,
-            "turn": turn,
-            "start": span.start,
-            "end": span.end,
-            "before": before[span.start : span.end],
-            "after": span.after,
-        }
-        for span in spans
-    ]
-
-
 def _joined(messages: Sequence[dict[str, Any]] | None) -> str:
-    return PARAGRAPH.join(message["content"] or "" for message in messages or ())
+    return PARAGRAPH.join(message["content"] for message in messages or () if message["content"])
 
 
 def _finish(draft: dict[str, Any], form: Format) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from phase_runs import FILES, Bench, plugin
 
 from corpus.engine.parquet import write_table
 from corpus.phases import edits
-from corpus.phases.clean import _finish, _step, clean_documents, natural
+from corpus.phases.clean import _finish, clean_documents, natural
+from corpus.phases.cleaning import run_cleaner
 from corpus.phases.gather import page_tables
 from plugins.contracts import Cleaner, Edit, Format, Page, Span
 from plugins.specs import PluginSpec
@@ -260,7 +261,7 @@ def test_whatever_a_cleaner_returns_a_text_is_replayed_from_its_edits_or_left_al
     drafts = [draft(text, turns) for text, turns in documents.items()]
     before = {one["doc_id"]: parts(one) for one in drafts}
     answers = {part: data.draw(ANSWERS) for texts in before.values() for part in texts}
-    changes = _step("0:given", Given.model_construct(answers=answers), drafts)
+    changes = run_cleaner("0:given", Given.model_construct(answers=answers), drafts)
     for one in drafts:
         mine = [change for change in changes if change["doc_id"] == one["doc_id"]]
         if one["stage"]:
