@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from bench.english import folder_of, manuals
 from bench.measure import alternate, run as measure
 from bench.setting import Setting, ratio, say
 
@@ -13,8 +15,19 @@ DOCUMENTS = 1000
 
 
 def run(setting: Setting) -> dict[str, Any]:
-    """The same documents on both sides, then gristmill alone on all."""
-    folder = str(setting.sample("filters", DOCUMENTS))
+    """The same documents on both sides, of all languages and of English alone; then gristmill alone on all."""
+    english = manuals(setting, setting.documents or DOCUMENTS)
+    samples = {
+        "all languages": setting.sample("filters", DOCUMENTS),
+        "English": folder_of(setting, "filters-english", english),
+    }
+    compared = {name: _compare(setting, str(folder)) for name, folder in samples.items()}
+    whole = measure(setting.own("gristmill_filters.py", folder=str(setting.corpus), filters=list(NAMES)))
+    say(f"filters on the whole corpus: {whole.get('seconds', whole.get('error'))}")
+    return {"samples": compared, "whole": whole}
+
+
+def _compare(setting: Setting, folder: str) -> dict[str, Any]:
     names = list(NAMES)
     found = alternate(
         {
@@ -24,13 +37,11 @@ def run(setting: Setting) -> dict[str, Any]:
         setting.runs,
     )
     own, peer = found["gristmill"], found["datatrove"]
-    everything = measure(setting.own("gristmill_filters.py", folder=str(setting.corpus), filters=names))
-    say(f"filters on the whole corpus: {everything.get('seconds', everything.get('error'))}")
     agreement = {} if "error" in own or "error" in peer else agree(own, peer)
     for figures in (own, peer):
         figures.pop("reasons", None)
         figures["documents"] = len(figures.pop("ids", []))
-    return {**found, "whole": everything, "agreement": agreement, "ratio": ratio(peer, own)}
+    return {**found, "agreement": agreement, "ratio": ratio(peer, own)}
 
 
 def agree(own: dict[str, Any], peer: dict[str, Any]) -> dict[str, dict[str, float | int]]:
@@ -61,40 +72,55 @@ def agree(own: dict[str, Any], peer: dict[str, Any]) -> dict[str, dict[str, floa
 
 
 def table(figures: dict[str, Any]) -> str:
-    """One row a filter."""
-    own, peer, whole = figures["gristmill"], figures["datatrove"], figures["whole"]
-    if "error" in own or "error" in peer:
-        return f"Not measured: {own.get('error') or peer.get('error')}"
+    """One row a filter and sample."""
+    whole = figures["whole"]
+    speeds = {
+        name: f"{whole['documents'] / seconds:,.0f}"
+        for name, seconds in {"together": whole.get("seconds"), **whole.get("phases", {})}.items()
+        if seconds
+    }
     lines = [
         (
-            f"One core, {own['documents']} documents of the corpus, median of {len(own['timings'])}. Documents a second, reading the Parquet included. "
-            "“together”: datatrove stops at the first filter that drops a document, gristmill scores with all and judges, as a build does; “all four”: "
-            "every document through every filter on both sides, datatrove's the sum of the rows below. "
-            f"“whole corpus” is gristmill alone on all {whole.get('documents', 0)} documents. “kept” and “judged alike” are decisions; spaCy's English "
-            "words on one side, gristmill's own on the other, in a corpus of many languages (part *parity* has English alone)."
+            "One core; documents a second, reading the Parquet included. “together”: datatrove stops at the first filter that drops a document, "
+            "gristmill scores with all and judges, as a build does; “all four”: every document through every filter on both sides, datatrove's the sum "
+            f"of the rows below. “whole corpus” is gristmill alone on all {whole.get('documents', 0)} documents. “kept” and “judged alike” are decisions; "
+            "spaCy's English words on one side, gristmill's own on the other. The filters are English ones, and of a corpus of many languages they drop "
+            "most: so datatrove's chain ends early there."
         ),
         "",
-        "| filter | datatrove /s | gristmill /s | ratio | whole corpus /s | kept by datatrove | by gristmill | judged alike |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| sample | filter | datatrove /s | gristmill /s | ratio | whole corpus /s | kept by datatrove | by gristmill | judged alike |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    count = own["documents"]
+    for sample, compared in figures["samples"].items():
+        own, peer = compared["gristmill"], compared["datatrove"]
+        if "error" in own or "error" in peer:
+            lines.append(
+                f"| {sample} | not measured: {own.get('error') or peer.get('error')} | | | | | | | |"
+            )
+            continue
+        lines += _rows(f"{sample}, {own['documents']}", compared, speeds)
+    return "\n".join([*lines, "", _memory(figures["samples"])])
+
+
+def _rows(sample: str, compared: dict[str, Any], speeds: dict[str, str]) -> Iterator[str]:
+    own, peer = compared["gristmill"], compared["datatrove"]
     times = {
-        "together": (peer["seconds"], own["seconds"], whole.get("seconds")),
-        "all four": (sum(peer["phases"].values()), own["seconds"], whole.get("seconds")),
-        **{
-            name: (peer["phases"][name], own["phases"][name], whole.get("phases", {}).get(name))
-            for name in own["phases"]
-        },
+        "together": (peer["seconds"], own["seconds"]),
+        "all four": (sum(peer["phases"].values()), own["seconds"]),
+        **{name: (peer["phases"][name], own["phases"][name]) for name in own["phases"]},
     }
-    for name, (slow, fast, all_of_them) in times.items():
-        agreed = figures["agreement"]["together" if name == "all four" else name]
-        speed = f"{whole['documents'] / all_of_them:,.0f}" if all_of_them else "–"
-        lines.append(
-            f"| {name} | {count / slow:,.0f} | {count / fast:,.0f} | {slow / fast:.0f} | {speed} "
-            f"| {agreed['datatrove']} | {agreed['gristmill']} | {agreed['equal']:.2%} |"
+    for name, (slow, fast) in times.items():
+        count, together = own["documents"], name == "all four"
+        agreed = compared["agreement"]["together" if together else name]
+        yield (
+            f"| {sample} | {name} | {count / slow:,.0f} | {count / fast:,.0f} | {slow / fast:.0f} "
+            f"| {speeds.get('together' if together else name, '–')} | {agreed['datatrove']} | {agreed['gristmill']} | {agreed['equal']:.2%} |"
         )
-    return "\n".join([
-        *lines,
-        "",
-        f"Peak memory: datatrove {peer['peak_mb']} MB, gristmill {own['peak_mb']} MB.",
-    ])
+
+
+def _memory(samples: dict[str, Any]) -> str:
+    peaks = {
+        side: max(compared[side].get("peak_mb", 0) for compared in samples.values())
+        for side in ("datatrove", "gristmill")
+    }
+    return f"Peak memory: datatrove {peaks['datatrove']} MB, gristmill {peaks['gristmill']} MB."

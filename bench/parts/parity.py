@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from bench.debian import SCHEMA
+from bench.english import folder_of, manuals, web_pages
 from bench.measure import run as measure
 from bench.parts.filters import NAMES, agree
-from bench.setting import DATA, Setting, say
-from plugins.filters.language import Language
+from bench.setting import Setting, say
 
 DEBIAN = 1500
 """English documents of the corpus, beside all English pages of WCXB."""
@@ -25,7 +20,7 @@ EXAMPLES = 40
 
 def run(setting: Setting) -> dict[str, Any]:
     """Decisions by filter and set, and where they differ."""
-    sets = {"wcxb": web_pages(), "debian": manuals(setting)}
+    sets = {"wcxb": web_pages(), "debian": manuals(setting, DEBIAN)}
     if setting.documents:
         sets = {name: texts.head(setting.documents) for name, texts in sets.items()}
     figures: dict[str, Any] = {}
@@ -42,10 +37,7 @@ def run(setting: Setting) -> dict[str, Any]:
 
 
 def _compare(setting: Setting, name: str, texts: pl.DataFrame) -> dict[str, Any]:
-    folder = setting.root / "samples" / f"parity-{name}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    pq.write_table(texts.to_arrow().cast(SCHEMA), folder / "00000.parquet")
+    folder = folder_of(setting, f"parity-{name}", texts)
     say(f"parity: {texts.height} documents of {name}")
     names = list(NAMES)
     own = measure(setting.own("gristmill_filters.py", folder=str(folder), filters=names, decisions=True))
@@ -63,30 +55,6 @@ def _compare(setting: Setting, name: str, texts: pl.DataFrame) -> dict[str, Any]
         ]
         differences[filter_name] = {"count": len(unlike), "examples": unlike[:EXAMPLES]}
     return {"documents": texts.height, "agreement": agree(own, peer), "differences": differences}
-
-
-def web_pages() -> pl.DataFrame:
-    """The main content, by hand, of WCXB's English pages."""
-    rows = []
-    for path in sorted((DATA / "extraction/wcxb-dev/ground-truth").glob("*.json")):
-        truth = json.loads(path.read_text(encoding="utf-8"))
-        rows.append((path.stem, truth.get("url"), truth["ground_truth"].get("main_content") or ""))
-    return english(pl.DataFrame(rows, schema=["doc_id", "url", "text"], orient="row"), len(rows))
-
-
-def manuals(setting: Setting) -> pl.DataFrame:
-    """English documents of the corpus, evenly spread."""
-    folder: Path = setting.corpus
-    tables = [pq.read_table(path) for path in sorted(folder.glob("*.parquet"))]
-    whole = pl.DataFrame(pl.from_arrow(pa.concat_tables(tables)))
-    return english(whole.gather_every(max(1, whole.height // (3 * DEBIAN))), DEBIAN)
-
-
-def english(documents: pl.DataFrame, count: int) -> pl.DataFrame:
-    """The first `count` documents of whose language, English, gristmill is sure."""
-    texts = documents.filter(pl.col("text").str.strip_chars() != "")
-    found = Language().score(texts["text"])
-    return texts.filter((found["lang"] == "en") & (found["lang_score"] >= 0.65)).head(count)
 
 
 def table(figures: dict[str, Any]) -> str:

@@ -33,7 +33,10 @@ def test_every_part_says_what_failed_in_it():
     broken = {"error": "killed"}
     assert "killed" in language.table(broken)
     assert "killed" in pipeline.table(broken)
-    assert "killed" in filters.table({"gristmill": broken, "datatrove": broken, "whole": broken})
+    assert "killed" in filters.table({
+        "samples": {"English": {"gristmill": broken, "datatrove": broken}},
+        "whole": broken,
+    })
     assert "killed" in million.table({"sizes": {"10": {**broken, "megabytes": 1}}})
     assert "killed" in parity.table({"wcxb": broken})
     assert "killed" in dedup.table({"documents": 1, "judged": 1, "tools": {"rensa": broken}, "known": {}})
