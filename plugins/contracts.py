@@ -10,16 +10,18 @@ Raise on a document you cannot handle: it costs that document a fate with your m
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
     from schemas.recipe import Train
 
@@ -32,11 +34,15 @@ class Beside(Locates):
     """Marks an option that names files, one or a list of them, relative to the recipe, as in `words: Annotated[str | None, Beside()]`.
 
     The registry checks that they exist and hands the plugin absolute paths; their content is part of identity, where they lie is not.
+    Values in `known` are names of what is built in, not of files.
     """
+
+    def __init__(self, *known: str) -> None:
+        self.known = frozenset(known)
 
 
 class Threshold:
-    """Marks a filter's option that only decides; moving it recomputes no score."""
+    """Marks an option of a filter or a learner that only decides; moving it recomputes no score, and no count."""
 
 
 class Brings:
@@ -223,6 +229,57 @@ class Cleaner(Plugin):
         return [self.clean(text) for text in texts]
 
 
+class Learner(Cleaner):
+    """A cleaner that must first see all pages of a scope, such as a site.
+
+    `count` runs over every page as it was extracted, task by task, and is remembered; `learn` makes one small table of all counts; then
+    `clean_learned` cleans, told the rows of its scopes. Options that only `learn` reads are marked with `Threshold`: moving one counts
+    nothing anew. How lines are compared (`key`) should overlook what other cleaners mend, since those of earlier steps have worked by then.
+    """
+
+    def scope_of(self, url: str | None, source: str) -> str:
+        """What is learned together: by default the host of the page's address, else its source."""
+        return host_of(url) or source
+
+    @abstractmethod
+    def key(self, line: str) -> str:
+        """What lines that count as one have in common. Each edit of `clean_learned` takes out one learned line, with the white space around it."""
+
+    @abstractmethod
+    def count(self, pages: Sequence[Sequence[str]], scopes: Sequence[str]) -> pa.Table:
+        """What these pages add, each given as its texts (one, or one a message): any table. It depends on each page alone, so that tables
+        of any pieces of a corpus add up to the same."""
+
+    @abstractmethod
+    def learn(self, counts: Iterable[pa.Table], sizes: Mapping[str, int]) -> pa.Table:
+        """`schemas.tables.LEARNED` without `step` and `n_removed`, in any order, of all counts and the number of pages of each scope. `counts`
+        may be gone through more than once and is read from disk each time: keep no more in memory than what repeats."""
+
+    @abstractmethod
+    def clean_learned(
+        self, pages: Sequence[Sequence[str]], scopes: Sequence[str], learned: pa.Table
+    ) -> Sequence[Sequence[str | list[Edit]]]:
+        """As `clean`, for all texts of each document, knowing what was learned of these scopes."""
+
+    def clean(self, text: str) -> str | list[Edit]:
+        """Nothing is known of a text alone, so it stays as it is."""
+        del text
+        return []
+
+
+def host_of(url: str | None) -> str | None:
+    """The host of an address, in lower case and without "www."; None where it has none.
+
+    >>> host_of("https://WWW.Example.org:8080/a")
+    'example.org'
+    """
+    try:
+        host = urlsplit(url).hostname if url else None
+    except ValueError:
+        return None
+    return host.removeprefix("www.") if host else None
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One threshold over score columns. A document fails where `fails` is true; null counts as a failure."""
@@ -278,7 +335,10 @@ class Span:
     opens: bool = True
     """Whether a row may begin with it; a row is cut before one that opens wherever that leaves rows short enough."""
     carried: bool = False
-    """Whether it stands, untrained, at the head of every row of the document: a system turn, a title. Only the first spans may be."""
+    """Whether it stands, untrained, at the head of every row of the document: a system turn, a title. Only the first spans of a document, or of
+    a conversation that `begins`, may be."""
+    begins: bool = False
+    """Whether another conversation begins with it: no row runs across, and what is carried from here on replaces what was before."""
 
 
 class Format(Plugin):
@@ -293,6 +353,10 @@ class Format(Plugin):
         """This format with what it needs of the base model in the folder `model`, such as the chat template; called once, when the recipe
         is read. What comes back is a Format whose options say it all: they are its identity. Raises UserError where the model lacks it."""
         return self
+
+    def notes(self) -> Sequence[str]:
+        """Sentences to say to who builds: what it found or decided when it was prepared."""
+        return ()
 
     @abstractmethod
     def render(self, text: str | None, messages: list[dict[str, Any]] | None) -> list[Span]:
@@ -363,6 +427,7 @@ __all__ = [
     "Extractor",
     "Filter",
     "Format",
+    "Learner",
     "Loaded",
     "Locates",
     "Page",
@@ -374,4 +439,5 @@ __all__ = [
     "Span",
     "Threshold",
     "Turn",
+    "host_of",
 ]
