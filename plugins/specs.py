@@ -18,7 +18,7 @@ from typing import Any
 
 from plugins.contracts import Beside, Brings, Locates, Plugin, Threshold
 from plugins.entries import class_of
-from schemas.errors import Fault, UserError
+from schemas.errors import Fault, UserError, nearest
 from schemas.fingerprint import digest, digest_file, fingerprint
 
 
@@ -101,7 +101,14 @@ def _files_of(cls: type[Plugin], options: Mapping[str, Any]) -> Iterator[tuple[s
     for key in sorted(cls.marked(Beside)):
         value = options.get(key)
         for path in [value] if isinstance(value, str) else value or ():
-            yield key, path
+            if path not in _known(cls, key):
+                yield key, path
+
+
+def _known(cls: type[Plugin], option: str) -> frozenset[str]:
+    """Values of an option marked `Beside` that name no file."""
+    markers = (marker for marker in cls.model_fields[option].metadata if isinstance(marker, Beside))
+    return frozenset().union(*(marker.known for marker in markers))
 
 
 def placed(cls: type[Plugin], options: Mapping[str, Any], base: str) -> dict[str, Any]:
@@ -115,7 +122,11 @@ def placed(cls: type[Plugin], options: Mapping[str, Any], base: str) -> dict[str
             [str(Path(base, path)) for path in value] if listed else value
         )  # what is neither, pydantic refuses
 
-    placed = {key: absolute(options[key]) for key in cls.marked(Beside) if options.get(key)}
+    placed = {
+        key: absolute(options[key])
+        for key in cls.marked(Beside)
+        if options.get(key) and not (isinstance(options[key], str) and options[key] in _known(cls, key))
+    }
     return {**options, **placed}
 
 
@@ -132,10 +143,15 @@ def contents_of(
             faults.append(
                 Fault(
                     f"{key}.{option}",
-                    f'"{path}" cannot be read: {error.strerror}. Paths are relative to {base}.',
+                    f'"{path}" cannot be read: {error.strerror}. Paths are relative to {base}.{_or_named(cls, option, path)}',
                 )
             )
     return fingerprint(found) if found else None, faults
+
+
+def _or_named(cls: type[Plugin], option: str, path: str) -> str:
+    known = sorted(_known(cls, option))
+    return f" Names that are built in: {', '.join(known)}. {nearest(path, known)}".rstrip() if known else ""
 
 
 def _digest(file: Path) -> str:
