@@ -259,7 +259,7 @@ class Learner(Cleaner):
     def clean_learned(
         self, pages: Sequence[Sequence[str]], scopes: Sequence[str], learned: pa.Table
     ) -> Sequence[Sequence[str | list[Edit]]]:
-        """As `clean`, for all texts of each document, knowing what was learned of these scopes."""
+        """As `clean`, for all texts of each document, knowing the lines learned of these scopes: `learned` has the columns scope and line."""
 
     def clean(self, text: str) -> str | list[Edit]:
         """Nothing is known of a text alone, so it stays as it is."""

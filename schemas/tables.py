@@ -108,6 +108,17 @@ message's `name` or `train`, `field` says which, and before and after are the wh
 ascend, so replaying a document's steps in row order gives its final text, and backwards its extracted one.
 `step` is "<index of the cleaner in the recipe>:<its name>"."""
 
+LEARNED = pa.schema([
+    pa.field("step", pa.string(), nullable=False),
+    pa.field("scope", pa.string(), nullable=False),
+    pa.field("line", pa.string(), nullable=False),
+    pa.field("n_pages", pa.int64(), nullable=False),
+    pa.field("n_scope_pages", pa.int64(), nullable=False),
+    pa.field("n_removed", pa.int64(), nullable=False),
+])
+"""One row a line that a learning cleaner takes for a site's own furniture (`scope`: the host, or the source): as it is spelled most often, how
+many of the site's pages have it, and how often it was removed, from kept and from dropped documents. Where it stood is in `edits`."""
+
 CHUNKS = pa.schema([
     pa.field("chunk_id", pa.string(), nullable=False),
     pa.field("doc_id", pa.string(), nullable=False),
@@ -236,6 +247,7 @@ PUBLISHED = {
     "signatures": INDEX,
     "groups": GROUPS,
     "edits": EDITS,
+    "learned": LEARNED,
     "chunks": CHUNKS,
 }
 """Tables of a version with a fixed schema; `scores` has one column more per score."""

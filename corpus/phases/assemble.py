@@ -108,6 +108,7 @@ def _contents(made: Made, fates: pl.DataFrame, kept: pl.DataFrame) -> Contents:
             made.notes.drafts.select("doc_id", "content_hash"), on="doc_id", how="left", maintain_order="left"
         ),
         groups=declared.join(counted, on="group_id", how="inner").sort("group_id"),
+        learned=made.drafts.learned,
         assignment=assignment,
         tokens=made.chunks.counts.select("doc_id", "n_tokens"),
         drafts=made.drafts.files,

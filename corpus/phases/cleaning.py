@@ -6,16 +6,22 @@ on any part of which it fails stays as it was before the step, and has the failu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from corpus.phases import edits
 from corpus.phases.rows import told
-from plugins.contracts import Cleaner, Edit, Turn
+from plugins.contracts import Cleaner, Edit, Learner, Turn
 
 Draft = dict[str, Any]
 """A row of DRAFTS in the making; `stage` is set where a step refused it."""
+
+Answers = Callable[[list[str], list[str]], Sequence[object]]
+"""What a cleaner makes of texts, given the documents they are of; texts of one document stand together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,38 @@ def run_cleaner(step: str, cleaner: Cleaner, drafts: list[Draft]) -> list[dict[s
     if _sees_messages(cleaner):
         seen = [draft for draft in playing if draft["messages"]]
         playing = [draft for draft in playing if not draft["messages"]]
-    changed = _changes(cleaner, playing)
+    changed = _changes(playing, lambda _owners, texts: _column(cleaner, texts))
     changed |= {draft["doc_id"]: _dialogue(cleaner, draft["messages"]) for draft in seen}
+    return _settled(step, cleaner, drafts, changed)
+
+
+def run_learner(
+    step: str, learner: Learner, drafts: list[Draft], scopes: Mapping[str, str], learned: pa.Table
+) -> list[dict[str, Any]]:
+    """As `run_cleaner`, for one that knows what it learned of each document's scope (by doc_id)."""
+
+    def answers(owners: list[str], texts: list[str]) -> Sequence[object]:
+        pages: dict[str, list[str]] = {}
+        for doc_id, text in zip(owners, texts, strict=True):
+            pages.setdefault(doc_id, []).append(text)
+        return _pages(learner, list(pages.values()), [scopes[doc_id] for doc_id in pages], learned)
+
+    playing = [draft for draft in drafts if draft["stage"] is None]
+    return _settled(step, learner, drafts, _changes(playing, answers))
+
+
+def removals(
+    step: str, learner: Learner, scopes: Mapping[str, str], rows: Iterable[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """How often the step took out each learned line, of its rows for `edits`."""
+    counts = Counter((scopes[row["doc_id"]], learner.key(row["before"])) for row in rows)
+    return [{"step": step, "scope": scope, "key": key, "n": n} for (scope, key), n in sorted(counts.items())]
+
+
+def _settled(
+    step: str, cleaner: Cleaner, drafts: list[Draft], changed: Mapping[str, list[Change] | Exception]
+) -> list[dict[str, Any]]:
+    """Make the changes; rows for `edits`."""
     rows: list[dict[str, Any]] = []
     for draft in drafts:
         changes = changed.get(draft["doc_id"], [])
@@ -80,12 +116,13 @@ def _set(draft: Draft, change: Change) -> None:
 # ------------------------------------------------------------------------------------------------ text by text
 
 
-def _changes(cleaner: Cleaner, drafts: list[Draft]) -> dict[str, list[Change] | Exception]:
+def _changes(drafts: list[Draft], answers: Answers) -> dict[str, list[Change] | Exception]:
     """By document: what becomes of its text or messages, each judged alone; or the first thing that went wrong."""
     slots = [(draft, turn) for draft in drafts for turn in _turns(draft)]
     before = [_text(draft, turn) for draft, turn in slots]
+    answered = answers([draft["doc_id"] for draft, _ in slots], before)
     found: dict[str, list[Change] | Exception] = {draft["doc_id"]: [] for draft in drafts}
-    for (draft, turn), text, returned in zip(slots, before, _column(cleaner, before), strict=True):
+    for (draft, turn), text, returned in zip(slots, before, answered, strict=True):
         made, known = _made(text, returned), found[draft["doc_id"]]
         if isinstance(known, Exception):
             continue
@@ -113,6 +150,21 @@ def _column(cleaner: Cleaner, texts: list[str]) -> Sequence[object]:
     except Exception:  # noqa: BLE001, S110 - found again, and recorded, below
         pass
     return [_one(cleaner, text) for text in texts]
+
+
+def _pages(learner: Learner, pages: list[list[str]], scopes: list[str], learned: pa.Table) -> list[object]:
+    """What a learner makes of all texts of all pages, one after another; as `_column`, page by page where that raises."""
+    try:
+        results = learner.clean_learned(pages, scopes, learned)
+        if [len(made) for made in results] == [len(texts) for texts in pages]:
+            return [one for made in results for one in made]
+        failed: Exception = TypeError("it did not return one result for each text of each page")
+    except Exception as error:  # noqa: BLE001 - as in `_one`
+        failed = error
+    if len(pages) == 1:
+        return [failed] * len(pages[0])
+    alone = (_pages(learner, [texts], [scope], learned) for texts, scope in zip(pages, scopes, strict=True))
+    return [one for made in alone for one in made]
 
 
 def _one(cleaner: Cleaner, text: str) -> object:
@@ -160,7 +212,9 @@ def _dialogue(cleaner: Any, messages: list[dict[str, Any]]) -> list[Change] | Ex
     try:
         turns = cleaner.clean_messages([dict(message) for message in messages])
         if len(turns) != len(messages) or not all(isinstance(turn, Turn) for turn in turns):
-            raise TypeError(f"it returned {turns!r:.80}; one Turn for each of {len(messages)} messages was due")
+            raise TypeError(
+                f"it returned {turns!r:.80}; one Turn for each of {len(messages)} messages was due"
+            )
         return [
             change
             for number, (message, turn) in enumerate(zip(messages, turns, strict=True))
@@ -180,8 +234,11 @@ def _of_turn(number: int, message: dict[str, Any], turn: Turn) -> Iterable[Chang
             yield Change(number, None, before, *made)
     for field in ("name", "train"):
         value, known = getattr(turn, field), message[field]
-        if value is not None and value != known:
-            before, after = _shown(known), _shown(value)
+        before, after = _shown(known), _shown(value)
+        if value is not None and before != after:
+            value = (
+                None if value == "" else value
+            )  # a name of no characters is none: `edits` could not tell them apart
             yield Change(number, field, before, [Edit(0, len(before), after)], value)
 
 

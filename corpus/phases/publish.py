@@ -34,7 +34,7 @@ from schemas.manifest import (
     sha_line,
 )
 from schemas.store import SPLITS, Store, VersionPath
-from schemas.tables import CHUNKS, DOCUMENTS, DUPLICATES, EDITS, FATES, GROUPS, INDEX, PAGES, conform
+from schemas.tables import CHUNKS, DOCUMENTS, DUPLICATES, EDITS, FATES, GROUPS, INDEX, LEARNED, PAGES, conform
 
 FILE_BYTES = 32 << 20
 """Bytes of text or tokens in a file of `documents`, `rejects`, `edits` and `chunks`, on average."""
@@ -53,6 +53,7 @@ class Contents:
     duplicates: pl.DataFrame
     signatures: pl.DataFrame
     groups: pl.DataFrame
+    learned: pl.DataFrame
     assignment: pl.DataFrame
     """doc_id, group_id, split of every kept document."""
     tokens: pl.DataFrame
@@ -111,6 +112,11 @@ def stage(contents: Contents, folder: Path) -> None:
     _light(contents.duplicates, DUPLICATES, folder / "duplicates", "doc_id")
     _light(contents.signatures, INDEX, folder / "signatures", "doc_id")
     _light(contents.groups, GROUPS, folder / "groups", "group_id")
+    # One file: what repeats over a site's pages is little, and has no hash to cut it by.
+    write_table(
+        contents.learned.select(LEARNED.names).to_arrow().cast(LEARNED),
+        folder / "learned" / "part-00000.parquet",
+    )
     scores = contents.scores.to_arrow()
     _light(contents.scores, _plain_strings(scores.schema), folder / "scores", "doc_id")
     drafts = list(_drafts(contents))

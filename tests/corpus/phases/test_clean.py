@@ -11,8 +11,9 @@ from phase_runs import FILES, Bench, plugin
 
 from corpus.engine.parquet import write_table
 from corpus.phases import edits
-from corpus.phases.clean import _finish, clean_documents, natural
+from corpus.phases.clean import _finish, clean_documents
 from corpus.phases.cleaning import run_cleaner
+from corpus.phases.fold import natural
 from corpus.phases.gather import page_tables
 from plugins.contracts import Cleaner, Edit, Format, Page, Span
 from plugins.specs import PluginSpec
