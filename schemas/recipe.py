@@ -5,43 +5,38 @@ A plugin's own options are checked by `plugins.registry`, which knows the plugin
 
 from __future__ import annotations
 
-import math
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from schemas.errors import Fault, RecipeError, nearest
+from schemas.recipe_faults import faults_of
+from schemas.recipe_section import Section, Step, switch
+from schemas.recipe_train import EarlyStopping, Lora, Train
 from schemas.store import NAME
 
-
-class Section(BaseModel):
-    """A table of the recipe: frozen, and unknown keys are faults."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-class Step(BaseModel):
-    """A table that names a plugin: `use`, and the plugin's own options beside it."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
-
-    use: str
-    """Name of the plugin; `gristmill plugins` lists them."""
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The plugin's options as the recipe gives them."""
-        return dict(self.model_extra or {})
+__all__ = [
+    "SURVIVOR_KEYS",
+    "Dedup",
+    "EarlyStopping",
+    "Extract",
+    "Fuzzy",
+    "Lora",
+    "Recipe",
+    "Section",
+    "Source",
+    "Split",
+    "Step",
+    "Tokens",
+    "Train",
+    "band_shape",
+    "candidate_probability",
+    "faults_of",
+    "parse",
+    "read_toml",
+]
 
 
 class Source(Step):
@@ -129,17 +124,12 @@ def candidate_probability(similarity: float, bands: int, rows: int) -> float:
     return 1 - (1 - similarity**rows) ** bands
 
 
-def _switch(value: Any) -> Any:
-    """`true` and `false` for a table that has defaults."""
-    return {True: {}, False: None}[value] if isinstance(value, bool) else value
-
-
 class Dedup(Section):
     """Which documents say the same, and which of them stays."""
 
     exact: bool = True
     """Drop documents whose text is equal once runs of white space count as one."""
-    fuzzy: Annotated[Fuzzy | None, BeforeValidator(_switch, json_schema_input_type=Fuzzy | bool)] = Fuzzy()
+    fuzzy: Annotated[Fuzzy | None, BeforeValidator(switch, json_schema_input_type=Fuzzy | bool)] = Fuzzy()
     """Near-duplicates; `true` is the default, `false` turns it off."""
     url: bool = False
     """Drop documents whose normalised address another one has, whatever they say."""
@@ -206,79 +196,6 @@ class Tokens(Section):
     """The longest row, in tokens."""
 
 
-class EarlyStopping(Section):
-    """When to stop before overfitting."""
-
-    patience: int = Field(3, ge=1)
-    """Evaluations without improvement that are borne."""
-    metric: Literal["val_loss", "val_accuracy", "train_loss"] = "val_loss"
-    min_delta: float = Field(0.0, ge=0)
-    """What counts as improvement."""
-
-
-class Lora(Section):
-    """The adapter's shape (Hu et al. 2021, LoRA)."""
-
-    r: int = Field(16, ge=1)
-    alpha: float = Field(16, gt=0)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    targets: str | tuple[str, ...] = "all-linear"
-    """"all-linear", or the names of the layers that get an adapter."""
-
-
-class Train(Section):
-    """Which adapter is trained, and how. Never part of a corpus' identity."""
-
-    model: str | None = None
-    """The base model; by default the one of [tokens]."""
-    backend: Annotated[
-        Step, BeforeValidator(lambda value: {"use": value} if isinstance(value, str) else value)
-    ] = Step(use="auto")
-    """auto (unsloth where it is installed, else peft) | unsloth | peft | any backend plugin."""
-    optimizer: str = "adamw"
-    """adamw | adam | sgd | gd | any optimiser transformers knows."""
-    learning_rate: float = Field(2e-4, gt=0)
-    schedule: str = "cosine"
-    """constant | linear | cosine | any schedule transformers knows."""
-    warmup: float = Field(0.03, ge=0, lt=1)
-    """Share of the steps over which the learning rate rises."""
-    weight_decay: float = Field(0.0, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
-    """Gradients are clipped to this norm."""
-    batch_size: int = Field(32, ge=1)
-    """Rows per optimiser step."""
-    micro_batch_size: int = Field(4, ge=1)
-    """Rows per forward and backward pass."""
-    eval_batch_size: int | None = Field(None, ge=1)
-    """Rows per evaluation pass; by default the micro-batch."""
-    epochs: float = Field(3, gt=0)
-    max_steps: int | None = Field(None, ge=1)
-    """Stops after so many optimiser steps, whatever `epochs` says."""
-    packing: bool = True
-    """Join short rows into full ones; the loss stays the same."""
-    max_length: int | None = Field(None, ge=8)
-    """Length of a packed row in tokens; by default the longest chunk [tokens] allows."""
-    eval_every: int = Field(20, ge=1)
-    """Steps between evaluations of the val split."""
-    early_stopping: Annotated[
-        EarlyStopping | None, BeforeValidator(_switch, json_schema_input_type=EarlyStopping | bool)
-    ] = EarlyStopping()
-    """`true` is the default, `false` turns it off."""
-    lora: Lora = Lora()
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """auto: bfloat16 on a GPU that has it, else float32."""
-    seed: int = 7
-
-    @model_validator(mode="after")
-    def _whole_micro_batches(self) -> Train:
-        if self.batch_size % self.micro_batch_size:
-            raise ValueError(
-                f"batch_size is {self.batch_size} and micro_batch_size {self.micro_batch_size}; "
-                "the first must be a multiple of the second"
-            )
-        return self
-
-
 class Recipe(Section):
     """One whole recipe."""
 
@@ -328,97 +245,3 @@ def parse(tables: dict[str, Any]) -> tuple[Recipe | None, list[Fault]]:
         return Recipe.model_validate(tables), []
     except ValidationError as error:
         return None, faults_of(error, Recipe)
-
-
-def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Fault]:
-    """A pydantic error in words: the dotted key, its value, what is allowed, the nearest match."""
-    details = error.errors(include_url=False)
-    inner = {detail["loc"][0] for detail in details if len(detail["loc"]) > 1}
-    # A list whose items are all faulty is also reported as too short: the items say it better.
-    told = [detail for detail in details if not (detail["type"] == "too_short" and detail["loc"][0] in inner)]
-    return [_fault(detail, model, prefix) for detail in told]
-
-
-def _fault(detail: Any, model: type[BaseModel], prefix: str) -> Fault:
-    where = [part for part in detail["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
-    key = ".".join([*([prefix] if prefix else []), *(str(part) for part in where)])
-    value, kind, context = detail["input"], detail["type"], detail.get("ctx", {})
-    if kind == "missing":
-        return Fault(key, "is missing")
-    if kind == "too_short":
-        return Fault(key, f"is empty; the recipe needs at least one [[{key}]] table")
-    if kind == "extra_forbidden":
-        known = _keys_at(model, where[:-1])
-        hint = nearest(str(where[-1]), known) or f"Known here: {', '.join(known)}."
-        return Fault(key, f"is not a key of this table. {hint}")
-    if kind == "value_error":
-        message = str(context["error"])
-        inner, _, rest = message.partition(": ")
-        if rest and " " not in inner:
-            return Fault(".".join(filter(None, [key, inner])), rest)
-        return Fault(key or "recipe", message)
-    shown = repr(value) if isinstance(value, str) else str(value)
-    allowed = _allowed(kind, context, detail["msg"])
-    return Fault(key, f"is {shown[:80]}; it must be {allowed}{_guess(value, kind, context)}")
-
-
-def _allowed(kind: str, context: dict[str, Any], message: str) -> str:
-    bounds = {
-        "greater_than": "above {gt}",
-        "greater_than_equal": "at least {ge}",
-        "less_than": "below {lt}",
-        "less_than_equal": "at most {le}",
-        "literal_error": "{expected}",
-        "string_pattern_mismatch": 'lower-case letters, digits, ".", "_" or "-", at most 64',
-    }
-    types = {
-        "bool": "true or false",
-        "int": "a whole number",
-        "float": "a number",
-        "string": "a text",
-        "tuple": "a list",
-        "list": "a list",
-        "model": "a table",
-        "dict": "a table",
-        "date": "a day, such as 2020-01-31",
-    }
-    if kind == "string_pattern_mismatch" and context["pattern"] != f"^{NAME.pattern}$":
-        return f"a text that matches {context['pattern']}"
-    if kind in bounds:
-        return bounds[kind].format(**context)
-    head = kind.split("_", maxsplit=1)[0]
-    return types.get(head, message[0].lower() + message[1:])
-
-
-def _guess(value: Any, kind: str, context: dict[str, Any]) -> str:
-    """The commonest slip: a percentage where a share is asked, or a misspelt choice."""
-    if kind == "literal_error" and isinstance(value, str):
-        hint = nearest(
-            value, [part.strip(" '") for part in context["expected"].replace(" or ", ",").split(",")]
-        )
-        return f". {hint}" if hint else ""
-    if kind in {"tuple_type", "list_type"} and isinstance(value, str):
-        return f': write ["{value}"]'
-    limit = context.get("le", context.get("lt"))
-    if limit == 1 and isinstance(value, (int, float)) and 1 < value <= 100 and math.isfinite(value):
-        return f". Did you mean {value / 100:g}?"
-    return ""
-
-
-def _keys_at(model: type[BaseModel], where: list[int | str]) -> list[str]:
-    """The field names of the table at `where` inside `model`."""
-    for part in where:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(part)
-        nested = _model_in(field.annotation) if field else None
-        if nested is None:
-            return []
-        model = nested
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for arg in getattr(annotation, "__args__", ()) if (found := _model_in(arg))), None)
