@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pyarrow as pa
@@ -31,6 +31,7 @@ from corpus.phases.judge import judge
 from corpus.phases.rows import frame_of
 from corpus.phases.split import split
 from corpus.phases.tokenize_shards import tokenize_all, tokenizer_record
+from plugins.contracts import Format
 from plugins.models import resolve
 from plugins.registry import load_recipe
 from schemas.errors import Corruption, EmptyCorpus, Mismatch
@@ -75,9 +76,12 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
     resolved = load_recipe(recipe)
     store = Store(runtime.root.absolute())
     model = resolve(resolved.recipe.tokens.model, store.models, resolved.base)
+    resolved = resolved.prepared(model)
     tokenizer = tokenizer_record(model, resolved)
     against = resolve_against(resolved, store)
     with _engine(resolved.recipe.name, store, runtime) as engine:
+        for note in cast(Format, resolved.format.make()).notes():
+            engine.progress.say(note)
         gathered = gather(resolved, engine)
         compared = [(entry.name, entry.digest) for entry in against]
         fingerprint = version_fingerprint(resolved, gathered.sources, tokenizer, compared)

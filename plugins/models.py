@@ -77,7 +77,7 @@ def listing(models_dir: Path) -> list[ModelInfo]:
 
 def _info(path: Path) -> ModelInfo:
     size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
-    origin = _json(path / ORIGIN).get("origin", "local") if (path / ORIGIN).is_file() else "local"
+    origin = read_json(path / ORIGIN).get("origin", "local") if (path / ORIGIN).is_file() else "local"
     return ModelInfo(path.name, path, weights=bool(weight_files(path)), bytes=size, origin=origin)
 
 
@@ -140,7 +140,7 @@ def weight_files(model: Path) -> list[Path]:
 
 def tokenizer_digest(model: Path) -> str:
     """BLAKE2b of `tokenizer.json` as canonical JSON: white space and key order do not count."""
-    return fingerprint(_json(model / TOKENIZER))
+    return fingerprint(read_json(model / TOKENIZER))
 
 
 def model_digest(model: Path) -> str:
@@ -150,9 +150,12 @@ def model_digest(model: Path) -> str:
         [file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in [*files, model / "config.json"]
     ]
     memo = model / DIGEST
-    if memo.is_file() and (kept := _json(memo)).get("state") == state:
+    if memo.is_file() and (kept := read_json(memo)).get("state") == state:
         return str(kept["digest"])
-    value = fingerprint([_json(model / "config.json"), [[file.name, digest_file(file)] for file in files]])
+    value = fingerprint([
+        read_json(model / "config.json"),
+        [[file.name, digest_file(file)] for file in files],
+    ])
     try:
         _write_json(memo, {"digest": value, "state": state})
     except OSError:
@@ -166,12 +169,12 @@ def eos_token_id(model: Path) -> int:
 
     Read as JSON, so a corpus can be cut where transformers is not installed. Raises NotFound where none is named.
     """
-    token = _json(model / "tokenizer_config.json").get("eos_token")
+    token = read_json(model / "tokenizer_config.json").get("eos_token")
     token = token.get("content") if isinstance(token, dict) else token
     if token is not None and (found := _token_id(model, token)) is not None:
         return found
     for name in ("generation_config.json", "config.json"):
-        value = _json(model / name).get("eos_token_id")
+        value = read_json(model / name).get("eos_token_id")
         value = value[0] if isinstance(value, list) and value else value
         if isinstance(value, int):
             return value
@@ -182,21 +185,37 @@ def eos_token_id(model: Path) -> int:
 
 
 def chat_template(model: Path) -> str | None:
-    """The model's chat template, where it has one."""
+    """The model's chat template, where it has one; of several with names, the one named "default", else the first.
+
+    It lies in a file beside the tokenizer (`chat_template.jinja`, older: `chat_template.json`) or in `tokenizer_config.json`.
+    """
     if (model / "chat_template.jinja").is_file():
         return (model / "chat_template.jinja").read_text(encoding="utf-8")
-    template = _json(model / "tokenizer_config.json").get("chat_template")
-    return template if isinstance(template, str) else None
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        template = read_json(model / name).get("chat_template")
+        if isinstance(template, list):
+            named = {
+                entry["name"]: entry["template"]
+                for entry in template
+                if isinstance(entry, dict) and {"name", "template"} <= entry.keys()
+            }
+            template = named.get("default", next(iter(named.values()), None))
+        if isinstance(template, dict):
+            template = template.get("default", next(iter(template.values()), None))
+        if isinstance(template, str):
+            return template
+    return None
 
 
 def _token_id(model: Path, token: str) -> int | None:
-    tables = _json(model / TOKENIZER)
+    tables = read_json(model / TOKENIZER)
     added = {entry["content"]: entry["id"] for entry in tables.get("added_tokens", [])}
     vocab = tables.get("model", {}).get("vocab", {})
     return added.get(token, vocab.get(token) if isinstance(vocab, dict) else None)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is no such file. Raises Corruption for what is none."""
     if not path.is_file():
         return {}
     try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from plugins.contracts import READABLE, Beside, Filter, Locates, Threshold
+from plugins.contracts import READABLE, Beside, Filter, Format, Locates, Plugin, Threshold
 from plugins.entries import Entry, entries, local_entries
 from plugins.specs import PluginSpec, contents_of, placed, source_of
 from schemas.errors import Fault, RecipeError, UserError, nearest
@@ -33,11 +33,19 @@ class ResolvedRecipe:
     format: PluginSpec
     backend: PluginSpec | None
     """None where the trainer chooses."""
+    written_format: PluginSpec | None = None
+    """The format as the recipe has it, where `format` was prepared."""
 
     @property
     def base(self) -> Path:
         """The folder paths in the recipe are relative to."""
         return self.path.parent
+
+    def prepared(self, model: Path) -> ResolvedRecipe:
+        """With the format prepared for the base model in the folder `model`. Raises UserError where the model lacks what it needs."""
+        ready = cast(Format, self.format.make()).prepared(model)
+        options = {**ready.model_dump(mode="json"), **_as_written(type(ready), self.format.options)}
+        return replace(self, format=replace(self.format, options=options), written_format=self.format)
 
     def corpus_sections(self) -> dict[str, Any]:
         """Everything but [train], defaults included, as JSON values."""
@@ -46,7 +54,7 @@ class ResolvedRecipe:
             for table, spec in zip(tables[key], specs, strict=True):
                 table.update(spec.options)
         tables["extract"].update(self.extractor.options)
-        tables["tokens"]["format"].update(self.format.options)
+        tables["tokens"]["format"].update((self.written_format or self.format).options)
         return tables
 
     @property
@@ -64,6 +72,11 @@ class ResolvedRecipe:
                     del table[option]
                 if spec.beside:
                     table["files"] = spec.beside
+        if self.format.beside:
+            form = tables["tokens"]["format"]
+            for option in type(self.format.make()).marked(Beside):
+                form.pop(option, None)
+            form["files"] = self.format.beside
         tables["dedup"]["against"] = [Path(entry).name for entry in self.recipe.dedup.against]
         del tables["tokens"]["model"]  # its tokenizer is compared by digest
         del tables["plugins"]  # paths; what their plugins do is in the fingerprint
@@ -185,8 +198,7 @@ def _resolve(
         options[cls.argument] = argument
     try:
         plugin = cls.model_validate(placed(cls, options, str(base)))
-        as_written = {option: options[option] for option in cls.marked(Beside) if options.get(option)}
-        written = {**plugin.model_dump(mode="json"), **as_written}
+        written = {**plugin.model_dump(mode="json"), **_as_written(cls, options)}
     except ValidationError as error:
         return None, faults_of(error, cls, key)
     if isinstance(plugin, Filter) and (odd := sorted(set(plugin.reads) - set(READABLE))):
@@ -199,6 +211,11 @@ def _resolve(
             faults = [Fault(key, str(error))]
     code, file = source_of(cls), known[name].file
     return None if faults else PluginSpec(kind, use, written, code, file, str(base), contents), faults
+
+
+def _as_written(cls: type[Plugin], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Files as the recipe names them, not as absolute paths."""
+    return {option: options[option] for option in cls.marked(Beside) if options.get(option)}
 
 
 def _a(kind: str) -> str:

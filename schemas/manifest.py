@@ -93,6 +93,8 @@ class TokenizerRecord(Record):
     max_tokens: int
     template: str | None = None
     """Digest of the chat template, where the format uses one."""
+    options: dict[str, Any] = {}
+    """The format's options as the chunks were made with them, the text of a chat template among them: all that `chat` needs to speak it."""
 
 
 class Manifest(Record):

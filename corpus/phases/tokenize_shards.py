@@ -21,7 +21,7 @@ from plugins.models import eos_token_id, tokenizer_digest, tokenizer_path
 from plugins.registry import ResolvedRecipe
 from plugins.specs import PluginSpec
 from schemas.errors import UserError
-from schemas.fingerprint import identify
+from schemas.fingerprint import digest, identify
 from schemas.manifest import TokenizerRecord
 
 CODE = (
@@ -47,14 +47,18 @@ class Chunked:
 
 
 def tokenizer_record(model: Path, resolved: ResolvedRecipe) -> TokenizerRecord:
-    """Identify the tokenizer before anything is gathered, so that a missing one costs nobody any time."""
+    """Identify the tokenizer before anything is gathered, so that a missing one costs nobody any time. The recipe's format is prepared."""
     section = resolved.recipe.tokens
+    options = resolved.format.make().identity()
+    taken = options.get("taken")
     return TokenizerRecord(
         model=section.model,
         digest=tokenizer_digest(model),
         eos_token_id=eos_token_id(model),
         format=section.format.use,
         max_tokens=section.max_tokens,
+        template=digest(taken["text"].encode()) if isinstance(taken, dict) else None,
+        options=options,
     )
 
 

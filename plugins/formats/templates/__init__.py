@@ -1,0 +1,1 @@
+"""Chat templates: run without trusting them, understood to the character, tried before a build begins."""
