@@ -64,10 +64,11 @@ class Meter:
         """The value, counted with all that is in it, as often as it is in it: a list that holds itself twice over is large."""
         if not isinstance(value, list | tuple | dict):
             return value
-        weight = 0
+        weight = entries = 0
         stack: list[Any] = [value]
         while stack:
             one = stack.pop()
+            entries += 1
             weight += ENTRY + (len(one) if isinstance(one, str) else 0)
             if weight > self.size:
                 raise TemplateFault(f"{what} would hold more than {self.size:,} characters")
@@ -75,7 +76,7 @@ class Meter:
                 stack += [*one.keys(), *one.values()]
             elif isinstance(one, list | tuple):
                 stack += one
-        self.tick(1 + weight // 256)
+        self.tick(1 + entries // 8)
         return value
 
     def walk(self, values: Iterable[Any]) -> Iterator[Any]:

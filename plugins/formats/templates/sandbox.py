@@ -175,6 +175,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         elif isinstance(obj, type) and obj not in (Namespace, dict):
             raise SecurityError(f"{obj.__name__} may not be called")
         found = super().call(context, obj, *args, **kwargs)
+        if owner is self:
+            return found  # what the rewritten template calls counts for itself
         return self.meter.weigh(list(found) if isinstance(found, ITERATORS) else found)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
