@@ -77,6 +77,10 @@ def chat(
     prompt: Annotated[
         str | None, typer.Option("--prompt", "-p", help="Answer this and end; without it, ask line by line.")
     ] = None,
+    system: Annotated[
+        str | None,
+        typer.Option("--system", help="The system turn, where the run was trained on chat or instruct."),
+    ] = None,
     base: Annotated[bool, typer.Option("--base", help="Let the base model answer, the adapter off.")] = False,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="At most this many tokens.")] = 200,
     temperature: Annotated[
@@ -93,13 +97,14 @@ def chat(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Let the adapter answer a prompt, or prompts line by line."""
+    """Let the adapter answer a prompt, or prompts line by line, in the format it was trained with; a chat remembers what was said."""
     _need_extra()
     from trainer import runs
     from trainer.generate import Speaker
 
     speaker = Speaker.open(runs.open(run, root=root), device=device)
     options: dict[str, Any] = {
+        "system": system,
         "base": base,
         "max_new_tokens": max_new_tokens,
         "temperature": temperature,
@@ -107,8 +112,11 @@ def chat(
         "repetition_penalty": repetition_penalty,
         "seed": seed,
     }
+    history: list[tuple[str, str]] = []
     for asked in [prompt] if prompt is not None else _asked():
-        answer = speaker.answer(asked, **options)
+        answer = speaker.answer(asked, history=history, **options)
+        if speaker.remembers:
+            history.append((asked, answer))
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
         _print({"run": speaker.name, "prompt": asked, "answer": answer, "base": base}, as_json=as_json)

@@ -28,6 +28,7 @@ LIBRARIES = (
     "datasets",
     "accelerate",
     "tokenizers",
+    "jinja2",
     "safetensors",
     "pyarrow",
     "numpy",
@@ -96,7 +97,7 @@ class RunRecord(Part):
     split: dict[str, Any]
     """The recipe's [split]: shares, group and seed."""
     tokenizer: TokenizerRecord
-    """What the corpus was cut with: digest, format, chat template."""
+    """What the corpus was cut with: digest, format, and the format's options with the text of a chat template: `chat` speaks by them."""
     base: BaseModelRecord
     recipe: str
     """The recipe's path when the run started; its text lies beside this file."""

@@ -21,7 +21,7 @@ from pydantic import Field as Option
 
 from plugins.contracts import Beside, Format, Span
 from plugins.formats.conversation import BETWEEN_POSTS, Conversation, Part, conversations
-from plugins.formats.system_prompt import Pieces, parse, system_text
+from plugins.formats.system_prompt import Pieces, filled, parse, system_text
 from plugins.formats.templates.anatomy import Anatomy, take_apart
 from plugins.formats.templates.meter import TemplateFault
 from plugins.formats.templates.taking import NAMED, take
@@ -74,6 +74,30 @@ class Templated(Format):
     def prompt(self) -> Pieces | None:
         """`system`, parsed."""
         return None if self.system is None else parse(self.system)
+
+    def asked(
+        self, prompt: str, history: Sequence[tuple[str, str]] = (), system: str | None = None
+    ) -> list[Span]:
+        """What stands before the model's answer to `prompt`, after exchanges of (said, answered): what it was trained to answer after.
+
+        Without `system`, the recipe's in its first wording, if that needs no more than a name the recipe states.
+        """
+        said = [text for exchange in history for text in exchange] + [prompt, "…"]
+        turns = [(Part(text, n, trained=n == len(said) - 1),) for n, text in enumerate(said)]
+        name = self.speaker()
+        spans = self.written(system or self._usual(name), turns, name)
+        answer = next(n for n, span in enumerate(spans) if span.turn == len(said) - 1)
+        return spans[:answer]
+
+    def speaker(self) -> str | None:
+        """Who the model always speaks for, where the recipe names them."""
+        return None
+
+    def _usual(self, name: str | None) -> str | None:
+        try:
+            return filled(self.prompt, {"name": name or ""}, lambda _n, _of: 0) if self.prompt else None
+        except ValueError:
+            return None
 
     def spans_of(self, conversation: Conversation) -> list[Span]:
         """One conversation, as the template writes it. Raises ValueError where masks could not be exact."""
@@ -178,6 +202,10 @@ class Chat(Templated):
     """Write users' names before their posts, `"Ada: …"`; by default where more than two speak."""
     min_turns: Annotated[int, Option(ge=2)] = 2
     """Turns a conversation must have, its system turn not counted; shorter ones are refused."""
+
+    def speaker(self) -> str | None:
+        """The name of `model_speaks`."""
+        return None if self.model_speaks in {None, "last", "each"} else self.model_speaks
 
     def render(self, text: str | None, messages: list[dict[str, Any]] | None) -> list[Span]:
         """The conversations of the dialogue, one after another. Raises ValueError for a document that is none."""

@@ -1,0 +1,118 @@
+"""A run trained on chat answers in its own template: built, trained and asked from end to end on the tiny model."""
+
+import json
+import shutil
+
+import pytest
+from tiny_model import make_tiny_model
+from typer.testing import CliRunner
+
+import corpus
+import trainer
+from schemas.errors import UserError
+from trainer.generate import Speaker
+
+TEMPLATE = "{% for m in messages %}{{ '\n' + m.role + ': ' + m.content + eos_token }}{% endfor %}{% if add_generation_prompt %}{{ '\nassistant: ' }}{% endif %}"
+ASKED = ["Who let the rain in?", "Who draws her blade?", "Who pays for silence?"]
+SAID = ["The dragon and the miller.", "She draws her blade slowly.", "Nobody pays in this town."]
+PLUGIN = f"""
+from plugins.contracts import Extracted, Page, Scraper
+
+ASKED, SAID = {ASKED!r}, {SAID!r}
+
+
+class Talk(Scraper):
+    name = "talk"
+
+    def fetch(self, place, part):
+        for n in range(9):
+            yield Page(f"{{n}}.html", content=f"<p>{{n}}".encode(), content_type="text/html")
+
+    def parse(self, html):
+        n = int(html[3:])
+        say = [(ASKED[(n + k) % 3], SAID[(n + k) % 3]) for k in range(1 + n // 3)]
+        messages = [m for a, s in say for m in ({{"role": "user", "content": a}}, {{"role": "assistant", "content": s}})]
+        return Extracted(text=None, messages=messages)
+"""
+RECIPE = """
+name = "talk"
+plugins = ["./talk.py"]
+[[source]]
+use = "talk"
+[dedup]
+exact = false
+fuzzy = false
+[split]
+val = 0.0
+test = 0.0
+[tokens]
+model = "{model}"
+format = {{ use = "chat", system = "Answer." }}
+max_tokens = 200
+[train]
+backend = "peft"
+max_steps = 150
+batch_size = 3
+micro_batch_size = 3
+learning_rate = 1e-2
+schedule = "constant"
+early_stopping = false
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run that knows three answers by heart."""
+    root = tmp_path_factory.mktemp("root")
+    model = make_tiny_model(root / "tiny")
+    config = json.loads((model / "tokenizer_config.json").read_text())
+    (model / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": TEMPLATE}))
+    (root / "talk.py").write_text(PLUGIN)
+    (root / "recipe.toml").write_text(RECIPE.format(model=model))
+    corpus.build(root / "recipe.toml", root=root)
+    return trainer.train(root / "recipe.toml", root=root, quiet=True)
+
+
+def test_an_answer_is_the_next_turn_alone_and_stops_at_its_end_mark(run):
+    assert [run.chat(asked, max_new_tokens=60) for asked in ASKED] == SAID
+
+
+def test_what_was_said_stands_before_what_is_asked(run):
+    speaker = Speaker.open(run, device="cpu")
+    history = [(ASKED[0], SAID[0])]
+    assert speaker.answer(ASKED[1], history=history, max_new_tokens=60) == SAID[1]
+    spans = speaker.form.asked(ASKED[1], history, "Be kind.")
+    assert "".join(span.text for span in spans) == (
+        f"\nsystem: Be kind.<|end|>\nuser: {ASKED[0]}<|end|>\nassistant: {SAID[0]}<|end|>\nuser: {ASKED[1]}<|end|>\nassistant: "
+    )
+
+
+def test_a_prompt_that_spells_the_end_mark_stays_text(run):
+    speaker = Speaker.open(run, device="cpu")
+    ids = speaker._encode(speaker.form.asked("a<|end|>b"))
+    assert ids.count(speaker.tokenizer.eos_token_id) == 2, "those of the template: after system and user"
+
+
+def test_an_adapter_speaks_its_template_where_corpus_and_the_models_template_are_not(run, tmp_path):
+    shutil.copytree(run.path, tmp_path / "runs/talk/1")
+    assert trainer.open("talk", root=tmp_path).chat(ASKED[2], max_new_tokens=60) == SAID[2]
+
+
+def test_the_command_keeps_a_history_line_by_line(run):
+    import typer
+
+    from trainer import cli
+
+    app = typer.Typer()
+    for name in ("chat", "runs"):
+        app.command(name)(getattr(cli, name))
+    root = run.path.parents[2]
+    told = CliRunner().invoke(app, ["chat", "talk", "--root", str(root), "--max-new-tokens", "60"], input=f"{ASKED[0]}\n{ASKED[1]}\n", catch_exceptions=False)  # fmt: skip
+    assert told.stdout.splitlines()[:2] == SAID[:2]
+
+
+def test_plain_text_has_no_system_turn(make_version, tmp_path):
+    root, recipe = make_version(tmp_path, "max_steps = 1\neval_every = 1\nearly_stopping = false")
+    run = trainer.train(recipe, root=root, quiet=True)
+    with pytest.raises(UserError, match="no system turn"):
+        run.chat("Who", system="Be kind.")
