@@ -65,6 +65,14 @@ LAWS = (
            UNION ALL (SELECT doc_id FROM documents ANTI JOIN scores USING (doc_id))""",
     ),
     Law("edits name a document", "SELECT doc_id FROM edits ANTI JOIN fates USING (doc_id)"),
+    Law(
+        "an edit replaces as many characters as its span has",
+        """SELECT doc_id FROM edits WHERE "start" < 0 OR "end" - "start" <> length(before)""",
+    ),
+    Law(
+        "a learned line stands on no more pages than its site has",
+        "SELECT line FROM learned WHERE n_pages > n_scope_pages OR n_pages < 1 OR n_removed < 0",
+    ),
     # Law 5: a duplicate is proven.
     Law(
         "a document dropped as a duplicate names the survivor that duplicates has",
@@ -75,7 +83,7 @@ LAWS = (
     Law(
         "a survivor was itself kept by dedup, whatever came later",
         """SELECT u.survivor_id FROM duplicates u
-           ANTI JOIN (SELECT doc_id FROM fates WHERE stage IN ('kept', 'split', 'format', 'tokenize')) f ON u.survivor_id = f.doc_id
+           ANTI JOIN (SELECT doc_id FROM fates WHERE stage IN ('kept', 'mix', 'split', 'format', 'tokenize')) f ON u.survivor_id = f.doc_id
            WHERE u.against IS NULL""",
     ),
     Law(

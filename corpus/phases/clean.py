@@ -36,6 +36,7 @@ CODE = (
     "corpus.phases.edits",
     "corpus.phases.fold",
     "corpus.phases.learn",
+    "corpus.phases.replay",
     "corpus.phases.rows",
 )
 

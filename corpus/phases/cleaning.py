@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from corpus.phases import edits
+from corpus.phases.replay import shown
 from corpus.phases.rows import told
 from plugins.contracts import Cleaner, Edit, Learner, Turn
 
@@ -234,14 +235,9 @@ def _of_turn(number: int, message: dict[str, Any], turn: Turn) -> Iterable[Chang
             yield Change(number, None, before, *made)
     for field in ("name", "train"):
         value, known = getattr(turn, field), message[field]
-        before, after = _shown(known), _shown(value)
+        before, after = shown(known), shown(value)
         if value is not None and before != after:
             value = (
                 None if value == "" else value
             )  # a name of no characters is none: `edits` could not tell them apart
             yield Change(number, field, before, [Edit(0, len(before), after)], value)
-
-
-def _shown(value: object) -> str:
-    """A name or a flag as `edits` shows it."""
-    return "" if value is None else str(value) if isinstance(value, str) else str(value).lower()

@@ -167,6 +167,10 @@ BREAKS = {
     ),
     "scores stand once for a document, and for every kept one": drop("scores", "doc_id", KEPT),
     "signatures stand once for a document": twice("signatures", "doc_id", KEPT),
+    "an edit replaces as many characters as its span has": put("edits", "step", "0:unicode", before="ffi"),
+    "a learned line stands on no more pages than its site has": put(
+        "learned", "step", "1:boilerplate", n_pages=9
+    ),
     "edits name a document": put("edits", "step", "0:unicode", doc_id="nobody"),
     "a document dropped as a duplicate names the survivor that duplicates has": put(
         "duplicates", "survivor_id", KEPT, survivor_id=OTHER
