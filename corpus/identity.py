@@ -80,6 +80,7 @@ def version_fingerprint(
         "clean": [spec.identity() for spec in resolved.cleaners],
         "filter": [spec.identity() for spec in resolved.filters],
         "dedup": [recipe.dedup.model_dump(mode="json", exclude={"against"}), *against],
+        **({"mix": recipe.mix.model_dump(mode="json")} if recipe.mix.active else {}),
         "split": recipe.split.model_dump(mode="json"),
         "tokens": [
             tokenizer.digest,

@@ -28,6 +28,7 @@ from corpus.phases.extract import Extractions, extract
 from corpus.phases.fates import losses
 from corpus.phases.gather import Gathered, gather
 from corpus.phases.judge import judge
+from corpus.phases.mix import mix, nothing_dropped
 from corpus.phases.rows import frame_of
 from corpus.phases.split import split
 from corpus.phases.tokenize_shards import tokenize_all, tokenizer_record
@@ -104,18 +105,23 @@ def build(recipe: Path | str, runtime: Runtime | None = None) -> Build:
             read_texts = reading(_reader(passed), against)
             candidates = _candidates(passed, notes)
             unique = dedup(candidates, resolved.recipe.dedup, read_texts, foreign, engine.runtime.workers)
-        with engine.progress.phase("split"):
-            kept = passed.join(frame_of(unique.duplicates), on="doc_id", how="anti")
+            kept = passed.join(frame_of(unique.duplicates), on="doc_id", how="anti", maintain_order="left")
             if kept.height == 0:
                 raise EmptyCorpus(
                     f"nothing is left to publish: all {passed.height} documents that passed repeat one of {', '.join(entry.name for entry in against)}."
                 )
+        mixed = nothing_dropped()
+        if resolved.recipe.mix.active:
+            with engine.progress.phase("mix"):
+                mixed = mix(kept, resolved.recipe.mix)
+                kept = kept.join(mixed.dropped, on="doc_id", how="anti", maintain_order="left")
+        with engine.progress.phase("split"):
             placed = split(_splittable(passed, notes), kept["doc_id"], unique.edges, resolved.recipe.split)
         chunks = tokenize_all(
             passed, frame_of(placed.assignment)["doc_id"], tokenizer, model, resolved, engine
         )
         with engine.progress.phase("publish"):
-            made = Made(gathered, texts, drafts, notes, verdicts, unique, placed, chunks)
+            made = Made(gathered, texts, drafts, notes, verdicts, unique, mixed, placed, chunks)
             version = publish(made, resolved, fingerprint, tokenizer, store)
         return Build(version, version.manifest(), engine.progress.seconds, engine.performed, new=True)
 

@@ -48,8 +48,9 @@ class ResolvedRecipe:
         return replace(self, format=replace(self.format, options=options), written_format=self.format)
 
     def corpus_sections(self) -> dict[str, Any]:
-        """Everything but [train], defaults included, as JSON values."""
-        tables = self.recipe.model_dump(mode="json", exclude={"train"})
+        """Everything but [train], and [mix] where it does nothing, defaults included, as JSON values."""
+        idle = set() if self.recipe.mix.active else {"mix"}
+        tables = self.recipe.model_dump(mode="json", exclude={"train", *idle})
         for key, specs in (("source", self.scrapers), ("clean", self.cleaners), ("filter", self.filters)):
             for table, spec in zip(tables[key], specs, strict=True):
                 table.update(spec.options)

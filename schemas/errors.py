@@ -4,6 +4,7 @@
     ├── UserError                     exit 2   the user must change something
     │   ├── RecipeError                        the recipe has faults; all of them are listed
     │   ├── SourceError                        a source names what is not there or cannot be read as stated
+    │   ├── MixError                           the kept documents cannot be mixed as asked
     │   ├── SplitError                         the kept documents cannot be split as asked
     │   ├── EmptyCorpus                        nothing is left to publish
     │   ├── NotFound                           no such version, run, model or file
@@ -61,6 +62,10 @@ class RecipeError(UserError):
 
 class SourceError(UserError):
     """A source names what is not there or cannot be read as stated."""
+
+
+class MixError(UserError):
+    """The kept documents cannot be mixed as asked."""
 
 
 class SplitError(UserError):

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from schemas.errors import Fault, RecipeError, nearest
 from schemas.recipe_faults import faults_of
+from schemas.recipe_mix import Mix
 from schemas.recipe_section import Section, Step, switch
 from schemas.recipe_train import EarlyStopping, Lora, Train
 from schemas.store import NAME
@@ -24,6 +25,7 @@ __all__ = [
     "Extract",
     "Fuzzy",
     "Lora",
+    "Mix",
     "Recipe",
     "Section",
     "Source",
@@ -208,6 +210,7 @@ class Recipe(Section):
     clean: tuple[Step, ...] = (Step(use="unicode"), Step(use="whitespace"))
     filter: tuple[Step, ...] = ()
     dedup: Dedup = Dedup()
+    mix: Mix = Mix()
     split: Split = Split()
     tokens: Tokens = Tokens()
     train: Train = Train()
@@ -218,6 +221,10 @@ class Recipe(Section):
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
             raise ValueError(f'source: two are called "{twice[0]}"; give each a `name`')
+        for name in self.mix.weights:
+            if name not in labels:
+                hint = nearest(name, labels) or f"Sources: {', '.join(labels)}."
+                raise ValueError(f'mix.weights: "{name}" is not a source of this recipe. {hint}')
         return self
 
 

@@ -74,7 +74,19 @@ FATES = pa.schema([
 ])
 """One row a document, and one a page that yielded none. `stage` is one of STAGES; a kept document has no reason."""
 
-STAGES = ("gather", "extract", "clean", "format", "filter", "dedup", "split", "tokenize", "merged", "kept")
+STAGES = (
+    "gather",
+    "extract",
+    "clean",
+    "format",
+    "filter",
+    "dedup",
+    "mix",
+    "split",
+    "tokenize",
+    "merged",
+    "kept",
+)
 
 DUPLICATES = pa.schema([
     pa.field("doc_id", pa.string(), nullable=False),

@@ -64,6 +64,7 @@ def version_summary(version: VersionPath, manifest: Manifest) -> list[str]:
         "",
         "what became of every document, and of every page without one (table `fates`):",
         columns(fates, indent="  "),
+        *_mix(manifest),
         "",
         "splits:",
         columns(
@@ -76,6 +77,24 @@ def version_summary(version: VersionPath, manifest: Manifest) -> list[str]:
         ),
         *_warnings(manifest),
     ]
+
+
+def _mix(manifest: Manifest) -> list[str]:
+    """What [mix] made of each source: its share of the characters before, as asked for, and now."""
+    counts = next((record.counts for record in manifest.phases if record.name == "mix"), None)
+    if counts is None:
+        return []
+    names = [key.removeprefix("chars:") for key in counts if key.startswith("chars:")]
+    steps = ("chars_before", "chars_target", "chars")
+    totals = {step: sum(counts[f"{step}:{name}"] for name in names) for step in steps}
+    shares = [
+        [f"{counts[f'{step}:{name}'] / (totals[step] or 1):.1%}".rjust(6) for step in steps] for name in names
+    ]
+    rows = [
+        (name, before, "asked", asked, "now", now, counts[f"chars:{name}"], "characters")
+        for name, (before, asked, now) in zip(names, shares, strict=True)
+    ]
+    return ["", "mix: share of each source before, as asked for, and now:", columns(rows, indent="  ")]
 
 
 def _warnings(manifest: Manifest) -> list[str]:

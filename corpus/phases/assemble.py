@@ -16,6 +16,7 @@ from corpus.phases.dedup import Deduped
 from corpus.phases.extract import Extractions
 from corpus.phases.fates import Outcomes, ledger, losses
 from corpus.phases.gather import Gathered
+from corpus.phases.mix import Mixed
 from corpus.phases.publish import Contents, file_records, leakage, place, stage
 from corpus.phases.rows import frame_of
 from corpus.phases.split import Placed
@@ -36,6 +37,7 @@ class Made:
     notes: Annotated
     verdicts: pl.DataFrame
     unique: Deduped
+    mixed: Mixed
     placed: Placed
     chunks: Chunked
 
@@ -125,6 +127,7 @@ def _fates(made: Made) -> pl.DataFrame:
             drafts=made.notes.drafts,
             verdicts=made.verdicts,
             duplicates=frame_of(made.unique.duplicates),
+            mixed=made.mixed.dropped,
             purged=frame_of(made.placed.purged),
             refusals=made.chunks.refusals,
         )
@@ -157,8 +160,10 @@ def _phases(made: Made, fates: pl.DataFrame) -> tuple[PhaseRecord, ...]:
     pages, drafts = made.gathered.pages.height, made.notes.drafts.height
     passed = made.verdicts["reason"].null_count()
     unique = passed - made.unique.duplicates.num_rows
+    mixed = unique - made.mixed.dropped.height
     kept = lost.get("kept", 0)
     extraction = ",".join(sorted(set(made.texts.specs.values())))
+    more = {"dedup": made.unique.counts, "mix": made.mixed.counts}
     rows = (
         ("gather", "", pages, pages - lost.get("gather", 0)),
         (
@@ -171,14 +176,15 @@ def _phases(made: Made, fates: pl.DataFrame) -> tuple[PhaseRecord, ...]:
         ("annotate", made.notes.specs["scores"], made.verdicts.height, made.verdicts.height),
         ("judge", "", made.verdicts.height, passed),
         ("dedup", made.notes.specs["signatures"], passed, unique),
-        ("split", "", unique, unique - lost.get("split", 0)),
-        ("tokenize", made.chunks.spec, unique - lost.get("split", 0), kept),
+        *([("mix", "", unique, mixed)] if made.mixed.counts else []),
+        ("split", "", mixed, mixed - lost.get("split", 0)),
+        ("tokenize", made.chunks.spec, mixed - lost.get("split", 0), kept),
     )
     return tuple(
         PhaseRecord(
             name=name,
             spec=spec,
-            counts={"in": before, "out": after} | (made.unique.counts if name == "dedup" else {}),
+            counts={"in": before, "out": after} | more.get(name, {}),
         )
         for name, spec, before, after in rows
     )

@@ -24,6 +24,8 @@ class Outcomes:
     """doc_id, page_id, source, url, stage, reason, detail: all documents, in order."""
     verdicts: pl.DataFrame
     duplicates: pl.DataFrame
+    mixed: pl.DataFrame
+    """doc_id, reason, detail."""
     purged: pl.DataFrame
     """doc_id, reason, detail."""
     refusals: pl.DataFrame
@@ -90,6 +92,7 @@ def _documents(outcomes: Outcomes) -> pl.DataFrame:
     for stage, decided in (
         ("filter", outcomes.verdicts.filter(pl.col("reason").is_not_null())),
         ("dedup", duplicates),
+        ("mix", outcomes.mixed),
         ("split", outcomes.purged),
         (None, outcomes.refusals),
     ):
@@ -146,8 +149,9 @@ def _balance(fates: pl.DataFrame, outcomes: Outcomes) -> None:
     foreign = outcomes.duplicates.filter(pl.col("against").is_not_null()).select("doc_id")
     ours = fates.filter(pl.col("stage") == "dedup").join(foreign, on="doc_id", how="anti")
     survivors = ours["survivor_id"]
-    # Kept by dedup, whatever came later: the split may have purged it, the tokenizer may have made nothing of it.
-    stayed = kept | set(outcomes.purged["doc_id"]) | set(outcomes.refusals["doc_id"])
+    # Kept by dedup, whatever came later: the mix or the split may have dropped it, the tokenizer may have made nothing of it.
+    later = (outcomes.mixed, outcomes.purged, outcomes.refusals)
+    stayed = kept.union(*(frame["doc_id"] for frame in later))
     if gone := survivors.null_count() + len(set(survivors.drop_nulls()) - stayed):
         faults.append(f"{gone} duplicates name a survivor that was not kept")
     if faults:

@@ -34,7 +34,7 @@ def group_ids(documents: pa.Table, group: str) -> list[str]:
         declared = zip(documents["source"].to_pylist(), documents["group"].to_pylist(), strict=True)
         keys = [None if name is None else ("group", source, name) for source, name in declared]
     elif group == "site":
-        keys = [("site", host) if host else None for host in map(_host, documents["url"].to_pylist())]
+        keys = [("site", host) if host else None for host in map(host_of, documents["url"].to_pylist())]
     elif group in documents.column_names:
         keys = [None if value is None else (group, str(value)) for value in documents[group].to_pylist()]
     else:
@@ -45,12 +45,12 @@ def group_ids(documents: pa.Table, group: str) -> list[str]:
     return [doc_id if key is None else ids[key] for doc_id, key in zip(doc_ids, keys, strict=True)]
 
 
-def _host(url: str | None) -> str | None:
+def host_of(url: str | None) -> str | None:
     """The host a URL names, lower-case and without "www."; None where it names none.
 
-    >>> _host("https://WWW.Example.org:8080/a")
+    >>> host_of("https://WWW.Example.org:8080/a")
     'example.org'
-    >>> _host("data/a.html") is None
+    >>> host_of("data/a.html") is None
     True
     """
     try:

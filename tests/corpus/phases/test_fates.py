@@ -27,6 +27,7 @@ def outcomes(**given_: list[dict[str, Any]]) -> Outcomes:
         "drafts": ("doc_id", "page_id", "source", "url", "stage", "reason", "detail"),
         "verdicts": ("doc_id", "reason", "detail"),
         "duplicates": ("doc_id", "survivor_id", "similarity", "method", "against"),
+        "mixed": ("doc_id", "reason", "detail"),
         "purged": ("doc_id", "reason", "detail"),
         "refusals": ("doc_id", "stage", "reason", "detail"),
     }
@@ -171,7 +172,19 @@ def test_books_that_do_not_balance_are_not_published(broken: dict[str, Any], wor
 
 # ------------------------------------------------------------------------------------------------ as a property
 
-ENDS = ("gather", "extract", "merged", "clean", "format", "filter", "dedup", "split", "tokenize", "kept")
+ENDS = (
+    "gather",
+    "extract",
+    "merged",
+    "clean",
+    "format",
+    "filter",
+    "dedup",
+    "mix",
+    "split",
+    "tokenize",
+    "kept",
+)
 
 
 def random_outcomes(ends: list[str]) -> Outcomes:
@@ -180,7 +193,7 @@ def random_outcomes(ends: list[str]) -> Outcomes:
     ending = dict(zip(names, ends, strict=True))
     mine = {end: [name for name in names if ending[name] == end] for end in ENDS}
     documents = [name for name in names if ending[name] not in ENDS[:3]]
-    survivors = mine["kept"] or mine["split"] or mine["tokenize"]
+    survivors = mine["kept"] or mine["mix"] or mine["split"] or mine["tokenize"]
     return outcomes(
         pages=[page(name, error="lost" if ending[name] == "gather" else None) for name in names],
         extractions=[
@@ -205,6 +218,7 @@ def random_outcomes(ends: list[str]) -> Outcomes:
             {"doc_id": f"d-{name}", "survivor_id": f"d-{survivors[0]}", "similarity": 1.0, "method": "exact"}
             for name in mine["dedup"]
         ],
+        mixed=[{"doc_id": f"d-{name}", "reason": "weight"} for name in mine["mix"]],
         purged=[{"doc_id": f"d-{name}", "reason": "overlap"} for name in mine["split"]],
         refusals=[
             {"doc_id": f"d-{name}", "stage": "tokenize", "reason": "empty"} for name in mine["tokenize"]
@@ -214,7 +228,7 @@ def random_outcomes(ends: list[str]) -> Outcomes:
 
 def possible(ends: list[str]) -> list[str]:
     """Pages can be merged only into a document, and be dropped only for a survivor."""
-    if not set(ends) & {"kept", "split", "tokenize"}:
+    if not set(ends) & {"kept", "mix", "split", "tokenize"}:
         ends = ["kept" if end == "dedup" else end for end in ends]
     if not set(ends) - set(ENDS[:3]):
         ends = ["extract" if end == "merged" else end for end in ends]
@@ -232,7 +246,16 @@ def test_every_page_has_one_fate_in_the_order_of_the_pages_whatever_happened(
     assert fates["doc_id"].null_count() == sum(end in ENDS[:3] for end in ends)
     shuffled = {
         name: getattr(whole, name).sample(fraction=1, shuffle=True, seed=draw.randint(0, 99))
-        for name in ("extractions", "merged", "verdicts", "duplicates", "purged", "refusals", "drafts")
+        for name in (
+            "extractions",
+            "merged",
+            "verdicts",
+            "duplicates",
+            "mixed",
+            "purged",
+            "refusals",
+            "drafts",
+        )
     }
     assert ledger(replace(whole, **shuffled)).equals(fates)
 
