@@ -16,6 +16,7 @@ bracket, policy), so that the decision is the same whether or not the cleaner `c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from plugins.kernels.buffers import Texts
-    from plugins.kernels.c4_lines import Ints
+    from plugins.kernels.c4_lines import Ints, Lines
 
 
 class C4(C4Rules, Filter):
@@ -41,6 +42,7 @@ class C4(C4Rules, Filter):
         "plugins.c4_rules",
         "plugins.kernels.c4_lines",
         "plugins.kernels.c4_phrases",
+        "plugins.kernels.line_sentences",
         "plugins.kernels.sentences",
     )
     scores: ClassVar[tuple[str, ...]] = ("c4_lorem_ipsum", "c4_curly_bracket", "c4_sentences")
@@ -53,17 +55,16 @@ class C4(C4Rules, Filter):
         import polars as pl
 
         from plugins.kernels.buffers import buffers
-        from plugins.kernels.sentences import sentences
-        from plugins.kernels.tokens import tokens
+        from plugins.kernels.line_sentences import line_sentences
 
         empty = pl.DataFrame(schema=dict(zip(self.scores, (pl.Boolean, pl.Boolean, pl.Int64), strict=True)))
         parts = buffers(texts.to_arrow())
         return pl.concat([
             empty,
-            *(self.score_lines(part, lambda lines: sentences(lines, tokens(lines))) for part in parts),
+            *(self.score_lines(part, partial(line_sentences, part)) for part in parts),
         ])
 
-    def score_lines(self, texts: Texts, sentences: Callable[[Texts], Ints]) -> pl.DataFrame:
+    def score_lines(self, texts: Texts, sentences: Callable[[Lines], Ints]) -> pl.DataFrame:
         """As `score`, by another count of the sentences in each line."""
         import numpy as np
         import polars as pl
@@ -75,7 +76,7 @@ class C4(C4Rules, Filter):
         pages, first = np.unique(lines.owners[fatal], return_index=True)
         fates = np.zeros(len(texts), np.uint8)
         fates[pages] = lines.kinds[fatal[first]]
-        counts = np.maximum(sentences(lines.texts), 1)  # datatrove counts one in an empty line
+        counts = np.maximum(sentences(lines), 1)  # datatrove counts one in an empty line
         counts[fatal] = 0
         counted = np.bincount(lines.owners, weights=counts, minlength=len(texts)).astype(np.int64)
         return pl.DataFrame({

@@ -52,6 +52,9 @@ class Lines(NamedTuple):
     starts: Ints
     ends: Ints
     """Its characters in that text, stripped."""
+    places: Ints
+    sizes: Ints
+    """The byte at which it begins, stripped, among those of all texts, and how many it has there; `texts` has fewer where citations went."""
     kinds: npt.NDArray[np.uint8]
     """PLAIN, CITED, LOREM_IPSUM or CURLY_BRACKET. A PLAIN line may hold citations: removing them would change what the rules
     say of it, or uncover another."""
@@ -63,15 +66,15 @@ def kept_lines(texts: Texts, rules: LineRules) -> Lines:
     lines = int(_count_ends(*texts)) + len(texts)
     data = np.empty(size + 2 * SLACK, np.uint8)
     offsets = np.zeros(lines + 1, np.int64)
-    owners, starts, ends = (np.empty(lines, np.int64) for _ in range(3))
+    columns = owners, starts, ends, places, sizes = np.empty((5, lines), np.int64)
     kinds = np.empty(lines, np.uint8)
     spaces, digits = _tables()
     tables = (spaces, digits, *phrases(), _EDIT, _NEEDED)
-    count = _keep(*texts, *tables, rules, data, offsets, owners, starts, ends, kinds)
+    count = _keep(*texts, *tables, rules, data, offsets, columns, kinds)
     for array in (data, offsets):
         array.flags.writeable = False
     kept = Texts(data[: offsets[count]], offsets[: count + 1])
-    return Lines(kept, owners[:count], starts[:count], ends[:count], kinds[:count])
+    return Lines(kept, owners[:count], starts[:count], ends[:count], places[:count], sizes[:count], kinds[:count])
 
 
 def third_longest(texts: Texts) -> Ints:
@@ -115,12 +118,11 @@ def _keep(
     rules: LineRules,
     out: Bytes,
     bounds: Ints,
-    owners: Ints,
-    starts: Ints,
-    ends: Ints,
+    columns: npt.NDArray[np.int64],
     kinds: Bytes,
 ) -> int:
     """Write the lines that stay side by side to `out`; return how many."""
+    owners, starts, ends, places, sizes = columns
     count, base = 0, np.int64(out.ctypes.data)
     spare = spare_for(data, offsets)
     size = base
@@ -160,7 +162,7 @@ def _keep(
             elif stop - size < last - first:
                 kind, stop = _stripped(size, stop, rules, spaces, digits, edit, needed)
             char += characters(counted, first)
-            starts[count] = char
+            starts[count], places[count], sizes[count] = char, first - origin, last - first
             char += characters(first, last)
             ends[count], counted = char, last
             bounds[count], bounds[count + 1] = size - base, stop - base

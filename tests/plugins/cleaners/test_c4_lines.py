@@ -39,7 +39,7 @@ def count(line):
 
 def score(text, options):
     def counts(lines):
-        data, bounds = bytes(lines.data), lines.offsets.tolist()
+        data, bounds = bytes(lines.texts.data), lines.texts.offsets.tolist()
         pairs = pairwise(bounds)
         return np.array([count(data[start:end].decode()) for start, end in pairs], np.int64)
 

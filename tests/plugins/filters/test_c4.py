@@ -1,5 +1,6 @@
 import json
 import re
+from itertools import pairwise
 
 import datatrove.pipeline.filters.c4_filters as peer
 import numpy as np
@@ -28,8 +29,8 @@ def count(line):
 
 
 def counts(lines):
-    data = bytes(lines.data)
-    bounds = zip(lines.offsets[:-1].tolist(), lines.offsets[1:].tolist(), strict=True)
+    data, offsets = bytes(lines.texts.data), lines.texts.offsets.tolist()
+    bounds = pairwise(offsets)
     return np.array([count(data[start:end].decode()) for start, end in bounds], np.int64)
 
 
