@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from corpus.crawling import Crawled
+    from corpus.previewing import Preview
     from corpus.version import Version
     from schemas.runtime import ExecutorName
 
-__all__ = ["build", "crawl", "open"]
+__all__ = ["build", "crawl", "open", "preview"]
 
 
 def build(
@@ -60,3 +61,25 @@ def open(spec: str, *, root: Path | str = ".") -> Version:  # noqa: A001  corpus
     from schemas.store import Store
 
     return Version(Store(Path(root)).version(spec))
+
+
+def preview(
+    recipe: Path | str,
+    *,
+    only: str | None = None,
+    n: int = 20,
+    seed: int = 0,
+    every: bool = False,
+    root: Path | str = ".",
+    quiet: bool = True,
+) -> Preview:
+    """What a recipe's cleaners change in a sample of its documents, without a build: `n` that change, or with `every` as they come.
+
+    `only` names one cleaner. Raises what `gristmill clean --preview` would end with.
+    """
+    from corpus.previewing import preview as run
+    from schemas.runtime import Runtime
+
+    return run(
+        recipe, Runtime(root=Path(root), workers=1, quiet=quiet), only=only, n=n, seed=seed, every=every
+    )

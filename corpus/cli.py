@@ -15,6 +15,7 @@ from typing import Any
 import typer
 
 from corpus.commands import options
+from corpus.commands.clean import clean
 from corpus.commands.group import Commands
 from corpus.commands.guard import guarded
 from corpus.commands.plugins.app import plugins
@@ -106,6 +107,9 @@ def crawl(
         print(crawl_summary(found, recipe, root))
 
 
+app.command("clean", epilog="Example: gristmill clean recipe.toml --preview --only unicode")(guarded(clean))
+
+
 @app.command(
     epilog='Example: gristmill sql hearthside "select stage, reason, count(*) from fates group by all"'
 )
@@ -118,7 +122,7 @@ def sql(
 ) -> None:
     """Ask a version a question in SQL (DuckDB's), read-only.
 
-    Tables: pages, documents, rejects, fates, scores, duplicates, groups, edits, chunks.
+    Tables: pages, documents, rejects, fates, scores, duplicates, groups, edits, learned, chunks.
     """
     from corpus.answers import render
     from corpus.query import query

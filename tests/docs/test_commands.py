@@ -32,7 +32,8 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 
 def options(command: Any) -> set[str]:
-    return {name for parameter in command.params for name in parameter.opts if name.startswith("-")}
+    given = (name for one in command.params for name in (*one.opts, *one.secondary_opts))
+    return {name for name in given if name.startswith("-")}
 
 
 def test_commands_and_sections_are_the_same() -> None:
