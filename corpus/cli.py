@@ -16,6 +16,7 @@ import typer
 
 from corpus.commands import options
 from corpus.commands.clean import clean
+from corpus.commands.diversity import diversity
 from corpus.commands.group import Commands
 from corpus.commands.guard import guarded
 from corpus.commands.plugins.app import plugins
@@ -195,6 +196,7 @@ def verify(version: options.VersionSpec, root: options.Root = Path(), as_json: o
         print(f"{place.spec} is whole: every file is what was published ({place.path})")
 
 
+app.command(epilog="Example: gristmill diversity hearthside --by source")(diversity)
 app.add_typer(plugins, name="plugins")
 
 models = typer.Typer(rich_markup_mode="rich")
