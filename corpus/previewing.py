@@ -133,10 +133,8 @@ def preview(
 def _wanted(resolved: ResolvedRecipe, only: str | None) -> set[str]:
     """The steps whose changes are shown."""
     steps = [step_of(number, spec) for number, spec in enumerate(resolved.cleaners)]
-    if only is None:
-        return set(steps)
-    found = {step for step in steps if only in (step, step.partition(":")[2])}
-    if not found:
+    found = {step for step in steps if only in (None, step, step.partition(":")[2])}
+    if only is not None and not found:
         names = [spec.use for spec in resolved.cleaners]
         listed = f"Its cleaners: {', '.join(names)}." if names else "It has no cleaners."
         raise NotFound(
@@ -199,11 +197,10 @@ class _Sampler:
     def documents(self, start: int, stop: int, made: Preview) -> list[Draft]:
         """Extract and fold the documents [start, stop) of the sample."""
         chosen = self.order[start:stop]
-        whole = self._extracted([page for unit in chosen for page in unit])
-        self.frame = whole
+        whole = self.frame = self._extracted([page for unit in chosen for page in unit])
         place = {page: row for row, page in enumerate(whole["page_id"])} if whole.height else {}
-        columns = [whole[name].to_list() for name in ("file", "row", "extract_file", "extract_row")]
-        file, row, extract_file, extract_row = columns
+        names = ("file", "row", "extract_file", "extract_row")
+        file, row, extract_file, extract_row = (whole[name].to_list() for name in names)
         drafts = []
         for unit in chosen:
             at = [place[page] for page in unit if page in place]
