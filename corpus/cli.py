@@ -16,7 +16,9 @@ import typer
 
 from corpus.commands import options
 from corpus.commands.clean import clean
+from corpus.commands.convert import convert
 from corpus.commands.diversity import diversity
+from corpus.commands.export import export
 from corpus.commands.group import Commands
 from corpus.commands.guard import guarded
 from corpus.commands.plugins.app import plugins
@@ -197,6 +199,8 @@ def verify(version: options.VersionSpec, root: options.Root = Path(), as_json: o
 
 
 app.command(epilog="Example: gristmill diversity hearthside --by source")(diversity)
+app.command(epilog="Example: gristmill export hearthside exports/hearthside --format sharegpt")(guarded(export))
+app.command(epilog="Example: gristmill convert chats.csv chats.jsonl")(guarded(convert))
 app.add_typer(plugins, name="plugins")
 
 models = typer.Typer(rich_markup_mode="rich")

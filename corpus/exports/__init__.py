@@ -1,0 +1,1 @@
+"""Out of gristmill: documents as records of shapes that others read, and files of them."""
