@@ -70,7 +70,7 @@ def _compression(row: Row) -> str | None:
         return None
     return (
         f"says the same over and over: gzip makes it {value:.1f} times smaller, ordinary text 2.5 to 4 times. Read a few documents: "
-        f'gristmill sql … "select text from documents limit 5"; the filter `repetition` drops such ones.'
+        f'gristmill sql … "select text from documents limit 5"; [[filter]] use = "gopher-repetition" drops such ones.'
     )
 
 
@@ -149,6 +149,6 @@ def _largest_source(row: Row) -> str | None:
     if row.by != "all" or found is None or found.count < 2 or found.share <= SOURCE_SHARE:
         return None
     return (
-        f"is one source: `{found.largest}` holds {found.share:.1%} of the text, and the other {found.count - 1} hardly count. "
+        f"is one source: `{found.largest}` holds {found.share:.1%} of the text, so that what the others hold hardly counts. "
         f"Try [mix] temperature = 3.0."
     )

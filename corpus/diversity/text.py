@@ -4,7 +4,7 @@ Repetition grows with the amount of text, and so do entropy and self-repetition;
 measured on passages: at most PASSAGE words of a document, at most WORDS together, which makes parts of a version comparable as soon as
 they are large enough, and a smaller one look more diverse than it is, never less. Rejected: embeddings (a model would decide, and be
 fetched), clusters of topics (their number is made up; the Vendi score needs none) and self-BLEU (quadratic, and ranks as
-compression does: Shaib et al. 2024, Standardizing the Measurement of Text Diversity, section 4).
+compression does: Shaib et al. 2024, Standardizing the Measurement of Text Diversity).
 """
 
 from __future__ import annotations
