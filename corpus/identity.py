@@ -85,7 +85,7 @@ def version_fingerprint(
         "tokens": [
             tokenizer.digest,
             tokenizer.eos_token_id,
-            tokenizer.max_tokens,
+            recipe.tokens.cutting(),
             resolved.format.identity(),
         ],
         "code": {name: module_digest(name) for name in CODE},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from schemas.tables import STAGES
+from schemas.tables import LEVELS, STAGES
 
 EXAMPLES = 3
 """Offenders named in a message."""
@@ -24,6 +24,8 @@ class Law:
 
 
 _STAGES = ", ".join(f"'{stage}'" for stage in STAGES)
+
+_LEVELS = ", ".join(f"'{level}'" for level in LEVELS)
 
 LAWS = (
     # Law 1: nothing vanishes.
@@ -129,6 +131,20 @@ LAWS = (
            LEFT JOIN (SELECT doc_id, count(*) n, count(DISTINCT position) p, min(position) low, max(position) high, sum(n_tokens) t
                       FROM chunks GROUP BY ALL) c USING (doc_id)
            WHERE c.n IS NULL OR c.n <> c.p OR c.low <> 0 OR c.high <> c.n - 1 OR d.n_tokens IS DISTINCT FROM c.t""",
+    ),
+    Law(
+        "a cut lies behind a chunk of its document or before the first, once",
+        """SELECT doc_id FROM cuts t ANTI JOIN chunks c ON c.doc_id = t.doc_id AND c.position = greatest(t.position, 0)
+           UNION ALL (SELECT doc_id FROM cuts GROUP BY doc_id, position HAVING count(*) > 1)""",
+    ),
+    Law(
+        "a cut's level is a known one, and its counts are counts",
+        f"SELECT doc_id FROM cuts WHERE level NOT IN ({_LEVELS}) OR n_lost < 0 OR n_repeated < 0 OR position < -1",
+    ),
+    Law(
+        "what a chunk repeats of others is not trained",
+        """SELECT c.chunk_id FROM cuts t JOIN chunks c ON c.doc_id = t.doc_id AND c.position = t.position + 1
+           WHERE len(list_filter(c.labels[1:t.n_repeated], lambda label: label <> -100)) > 0""",
     ),
 )
 

@@ -28,7 +28,7 @@ from schemas.tables import PUBLISHED, SINCE
 
 TABLES = (
     *("pages", "documents", "rejects", "fates", "scores"),
-    *("duplicates", "signatures", "groups", "edits", "learned", "chunks"),
+    *("duplicates", "signatures", "groups", "edits", "learned", "chunks", "cuts"),
 )
 """Every table of a version (DESIGN section 4)."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
@@ -196,6 +196,32 @@ class Tokens(Section):
     """text | any format plugin, as a name or as a table { use = "…", … }."""
     max_tokens: int = Field(2048, ge=8, le=1_048_576)
     """The longest row, in tokens."""
+    overlap: int = Field(0, ge=0)
+    """Tokens of the row before that are repeated, untrained, at the head of the next; at most a quarter of max_tokens."""
+    min_tokens: int = Field(1, ge=1)
+    """A document's last row is not shorter: it takes from the one before; a document that is shorter as a whole is dropped. At most a quarter of max_tokens."""
+    header: tuple[Literal["title", "author", "speakers", "url"], ...] = ()
+    """What stands, untrained, at the head of every row; for format text only."""
+
+    @model_validator(mode="after")
+    def _rows_keep_room(self) -> Tokens:
+        for name in ("overlap", "min_tokens"):
+            if getattr(self, name) > self.max_tokens // 4 and getattr(self, name) > 1:
+                raise ValueError(
+                    f"{name}: is {getattr(self, name)}; it must be at most {self.max_tokens // 4}, a quarter of max_tokens = {self.max_tokens}"
+                )
+        if self.header and self.format.use != "text":
+            raise ValueError(
+                f'header: stands with format = "text" only, not with "{self.format.use}"; take it out. '
+                "A chat or instruct row begins with its system turn: write the option `system` of the format"
+            )
+        if len(set(self.header)) < len(self.header):
+            raise ValueError("header: names something twice; take one out")
+        return self
+
+    def cutting(self) -> dict[str, Any]:
+        """The options that say how documents are cut, as JSON values."""
+        return self.model_dump(mode="json", include={"max_tokens", "overlap", "min_tokens", "header"})
 
 
 class Recipe(Section):

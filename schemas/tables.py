@@ -149,6 +149,20 @@ CHUNKS = pa.schema([
 """Training rows. A label is the token itself, or -100 where no loss is taken; TRL shifts them. `chunk_id` is
 H(doc_id, position); positions of a document count from 0 and leave none out."""
 
+CUTS = pa.schema([
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("position", pa.int32(), nullable=False),
+    pa.field("level", pa.string(), nullable=False),
+    pa.field("n_lost", pa.int32(), nullable=False),
+    pa.field("n_repeated", pa.int32(), nullable=False),
+])
+"""One row a place where a document was cut: after the chunk of this `position`, -1 before its first, where something stands in front of that.
+`level` is one of LEVELS, the structure that the next chunk begins with; `n_lost` tokens of the document lie in no chunk there; the next chunk
+has `n_repeated` tokens at its head that are not its own: overlap, header, what is carried. So of each document: tokens of the chunks, less what
+is repeated, plus what is lost, are the tokens of its text and of the EOS that was added."""
+
+LEVELS = ("document", "conversation", "turn", "chapter", "paragraph", "line", "sentence", "word", "token")
+
 # --------------------------------------------------------------------------- between phases
 
 GATHERED = pa.schema([
@@ -261,8 +275,10 @@ PUBLISHED = {
     "edits": EDITS,
     "learned": LEARNED,
     "chunks": CHUNKS,
+    "cuts": CUTS,
 }
-"""Tables of a version with a fixed schema; `scores` has one column more per score."""
+"""Tables of a version with a fixed schema; `scores` has one column more per score. A version written before a table came has no file of it
+(`learned` and `cuts` came with format 3); readers see it as empty."""
 
 SINCE = {"duplicates": {"against": 2}, "edits": {"field": 3}}
 """Columns (all of strings) that came after format 1, and the format they came with; readers see them as null before it."""

@@ -130,6 +130,9 @@ def _document(tables: dict[str, list[dict[str, Any]]], locator: str, split: str 
     }
     tables["documents" if split else "rejects"].append(row)
     tables["chunks"] += chunks
+    tables["cuts"] += [
+        {"doc_id": doc_id, "position": 0, "level": "word", "n_lost": 0, "n_repeated": 0} for _ in chunks[1:]
+    ]
     tables["signatures"].append({
         "doc_id": doc_id,
         "content_hash": digest(text.encode()),

@@ -105,6 +105,11 @@ def _warnings(manifest: Manifest) -> list[str]:
         told.append(
             f"{leaking:,} val or test documents share more than {leakage.bound:.0%} of their {leakage.ngram}-grams with train."
         )
+    cut = next((record.counts for record in manifest.phases if record.name == "tokenize"), {})
+    if lost := cut.get("lost"):
+        told.append(
+            f"{lost:,} tokens of context stand in no chunk, cut where a dialogue was longer than max_tokens (table `cuts`)."
+        )
     if manifest.timeouts:
         told.append(
             f"{manifest.timeouts:,} pages ran out of time even when tried alone, so another machine might extract them."

@@ -163,7 +163,8 @@ def _phases(made: Made, fates: pl.DataFrame) -> tuple[PhaseRecord, ...]:
     mixed = unique - made.mixed.dropped.height
     kept = lost.get("kept", 0)
     extraction = ",".join(sorted(set(made.texts.specs.values())))
-    more = {"dedup": made.unique.counts, "mix": made.mixed.counts}
+    cut = {"lost": made.chunks.lost} if made.chunks.lost else {}
+    more = {"dedup": made.unique.counts, "mix": made.mixed.counts, "tokenize": cut}
     rows = (
         ("gather", "", pages, pages - lost.get("gather", 0)),
         (

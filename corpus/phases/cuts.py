@@ -1,6 +1,6 @@
 """Where a document that is longer than a row is cut: as structure allows, never inside a token or a character.
 
-The rule, for rows of at most M tokens. While what is left of the document, with its EOS, does not fit into one row, the next
+The rule, for rows with room for M tokens of the document. While what is left of it, with its EOS, does not fit into one row, the next
 row takes between M/2 and M tokens, and ends at the *last* border, among those, of the coarsest level that has any:
 
     turn        where a message begins
@@ -15,6 +15,10 @@ So every row but a document's last is at least half full, and a coarser border i
 fills again. White space between two paragraphs or lines stays with the former, so that a row starts with a word or an indent.
 Only when not even M tokens reach the end of a character (a normaliser can make 18 tokens of one) is that character split.
 
+Two options move this. With `overlap`, a row begins with the last tokens of the one before, from the *first* border of the coarsest level in the
+half of the overlap that reaches back farthest: M is then smaller by as many. With `least`, a last row that would be shorter takes
+from the one before: that is cut again where `least` tokens or more follow, and keeps as many itself.
+
 Rejected: cutting the text first and encoding the pieces. Tokens then differ at every seam from those of the whole text, and
 a piece's length in tokens is known only after encoding it.
 """
@@ -23,6 +27,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -57,42 +63,106 @@ HEADING = re.compile(
 )
 
 
-def cuts(text: str, tokens: Alignment, turns: Sequence[int], max_tokens: int) -> list[int]:
-    """How many tokens of the document lie before the end of each row: ascending, the last is all of them.
+@dataclass(frozen=True)
+class Borders:
+    """Where a document may be cut: border i lies before its token i. `turns` are the characters at which a message begins."""
 
-    `turns` are the characters at which a message begins. Each row has at most `max_tokens` tokens, the last at most one fewer,
-    since EOS is added to it. At least one row, so a document without tokens gives [0].
+    text: str
+    tokens: Alignment
+    turns: Sequence[int] = ()
+
+    @cached_property
+    def characters(self) -> Ints:
+        """Characters before each border."""
+        return np.concatenate([np.zeros(1, np.int64), self.tokens.ends])
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """Whether a border splits no character."""
+        whole = np.ones(len(self.characters), np.bool_)
+        whole[1:-1] = self.tokens.starts[1:] >= self.tokens.ends[:-1]
+        return whole
+
+    def last(self, low: int, high: int, above: int) -> tuple[int, str]:
+        """The last border from `low` to `high` of the coarsest level that has one there, and that level; where even characters are longer
+        than that, the last one after `above` that splits none, else `high`."""
+        return self._structural(low, high, last=True) or self._between_characters(low, high, above)
+
+    def first(self, low: int, high: int) -> tuple[int, str]:
+        """The first border from `low` to `high` of the coarsest level that has one there, and that level."""
+        found = self._structural(low, high, last=False)
+        if found is None:
+            whole = np.flatnonzero(self.whole[low : high + 1])
+            found = (low + int(whole[0]) if len(whole) else high), "token"
+        return found
+
+    def _structural(self, low: int, high: int, *, last: bool) -> tuple[int, str] | None:
+        window = self.characters[low : high + 1]
+        begin, end = max(0, int(window[0]) - AROUND), int(window[-1]) + AROUND
+        for level, gaps in zip(STRUCTURE, _levels(self.text, self.turns, begin, end), strict=True):
+            for start, stop in reversed(gaps) if last else gaps:
+                index = int(np.searchsorted(window, start))
+                if index < len(window) and window[index] <= stop:
+                    # The pieces of a split character share one border position; the last of them ends it.
+                    index = int(np.searchsorted(window, window[index], "right")) - 1
+                    if self.whole[low + index]:
+                        return low + index, level
+        return None
+
+    def _between_characters(self, low: int, high: int, above: int) -> tuple[int, str]:
+        for first in (low, above + 1):
+            found = np.flatnonzero(self.whole[first : high + 1])
+            if len(found):
+                return first + int(found[-1]), "token"
+        return high, "token"
+
+
+STRUCTURE = ("turn", "chapter", "paragraph", "line", "sentence", "word")
+"""The levels of `_levels`, coarsest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Tokens [start, stop) of a document, as a row shows them; those of [start - back, start) stand before them, repeated."""
+
+    start: int
+    stop: int
+    level: str
+    """What it begins with."""
+    back: int = 0
+
+
+def runs(
+    borders: Borders,
+    start: int,
+    stop: int,
+    room: int,
+    *,
+    end: int = 0,
+    overlap: int = 0,
+    least: int = 1,
+    level: str = "document",
+) -> list[Run]:
+    """Cut tokens [start, stop) into runs of at most `room`, what they repeat included, and the `end` tokens that come after the last.
+
+    At least one run, so no tokens give an empty one. `overlap` takes at most half of `room`, `least` at most half of what that leaves.
     """
-    count = len(tokens.ends)
-    borders = np.concatenate([np.zeros(1, np.int64), tokens.ends])
-    whole = np.ones(count + 1, np.bool_)
-    whole[1:count] = tokens.starts[1:] >= tokens.ends[:-1]
-    found: list[int] = []
-    start = 0
-    while count - start >= max_tokens:
-        low, high = start + (max_tokens + 1) // 2, min(start + max_tokens, count - 1)
-        start = _structural(text, borders, whole, turns, low, high) or _between_characters(
-            whole, start, low, high
-        )
-        found.append(start)
-    return [*found, count]
-
-
-def _structural(
-    text: str, borders: Ints, whole: np.ndarray, turns: Sequence[int], low: int, high: int
-) -> int | None:
-    """The last border from `low` to `high` of the coarsest level that has one there."""
-    window = borders[low : high + 1]
-    begin, end = max(0, int(window[0]) - AROUND), int(window[-1]) + AROUND
-    for gaps in _levels(text, turns, begin, end):
-        for first, last in reversed(gaps):
-            index = int(np.searchsorted(window, first))
-            if index < len(window) and window[index] <= last:
-                # The pieces of a split character share one border position; the last of them ends it.
-                index = int(np.searchsorted(window, window[index], "right")) - 1
-                if whole[low + index]:
-                    return low + index
-    return None
+    overlap = min(overlap, room // 2)
+    least = min(least, (room - overlap) // 2)
+    found: list[Run] = []
+    back = 0
+    while stop - start + end > room - back:
+        most = room - back
+        cut, after = borders.last(start + (most + 1) // 2, min(start + most, stop - 1), start)
+        if stop - cut + end < least:
+            low = max(start + least, stop + end - room + overlap)
+            cut, after = borders.last(low, stop + end - least, low - 1)
+        found.append(Run(start, cut, level, back))
+        if overlap:
+            low = max(start, cut - overlap)
+            back = cut - borders.first(low, max(low, cut - (overlap + 1) // 2))[0]
+        start, level = cut, after
+    return [*found, Run(start, stop, level, back)]
 
 
 def _levels(text: str, turns: Sequence[int], begin: int, end: int) -> Iterator[list[Gap]]:
@@ -117,12 +187,3 @@ def _levels(text: str, turns: Sequence[int], begin: int, end: int) -> Iterator[l
         (match.end(), max(match.end("after"), match.end())) for match in SENTENCE.finditer(text, begin, end)
     ]
     yield [match.span() for match in WORD.finditer(text, begin, end)]
-
-
-def _between_characters(whole: np.ndarray, start: int, low: int, high: int) -> int:
-    """The last border from `low` to `high` that splits no character, else the last one after `start`, else `high`."""
-    for first in (low, start + 1):
-        found = np.flatnonzero(whole[first : high + 1])
-        if len(found):
-            return first + int(found[-1])
-    return high

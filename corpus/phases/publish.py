@@ -34,7 +34,19 @@ from schemas.manifest import (
     sha_line,
 )
 from schemas.store import SPLITS, Store, VersionPath
-from schemas.tables import CHUNKS, DOCUMENTS, DUPLICATES, EDITS, FATES, GROUPS, INDEX, LEARNED, PAGES, conform
+from schemas.tables import (
+    CHUNKS,
+    CUTS,
+    DOCUMENTS,
+    DUPLICATES,
+    EDITS,
+    FATES,
+    GROUPS,
+    INDEX,
+    LEARNED,
+    PAGES,
+    conform,
+)
 
 FILE_BYTES = 32 << 20
 """Bytes of text or tokens in a file of `documents`, `rejects`, `edits` and `chunks`, on average."""
@@ -123,6 +135,7 @@ def stage(contents: Contents, folder: Path) -> None:
     _documents(drafts, folder)
     _edits(contents, folder)
     _chunks(contents, drafts, folder)
+    _cuts(contents, folder)
 
 
 def _plain_strings(schema: pa.Schema) -> pa.Schema:
@@ -222,6 +235,15 @@ def _chunks(contents: Contents, drafts: Sequence[tuple[str, pl.DataFrame]], fold
             writer.add(rows, [8 * n for n in rows["n_tokens"].to_pylist()])
     for split, writer in writers.items():
         writer.close(at_least_one=split == "train")
+
+
+def _cuts(contents: Contents, folder: Path) -> None:
+    writer = TableWriter(folder / "cuts", "part", CUTS, "doc_id", LIGHT_ROWS)
+    for path in contents.drafts:
+        if path in contents.chunks:
+            table = read_table(beside(contents.chunks[path], "cuts"))
+            writer.add(table, [1] * table.num_rows)
+    writer.close()
 
 
 def leakage(folder: Path, bound: float) -> LeakageCertificate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any, cast
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
 from corpus.engine.executor import Engine
 from corpus.engine.parquet import read_rows, read_table
 from corpus.engine.tasks import MAIN, Spec, Task, beside
 from corpus.phases.rows import frame_of
-from corpus.phases.tokenize import REFUSALS, tokenize
+from corpus.phases.tokenize import REFUSALS, Cutting, tokenize
 from plugins.contracts import Format
 from plugins.models import eos_token_id, tokenizer_digest, tokenizer_path
 from plugins.registry import ResolvedRecipe
@@ -27,7 +29,11 @@ from schemas.manifest import TokenizerRecord
 CODE = (
     "corpus.phases.tokenize",
     "corpus.phases.tokenize_shards",
+    "corpus.phases.encoding",
+    "corpus.phases.header",
     "corpus.phases.cuts",
+    "corpus.phases.dialogue_rows",
+    "corpus.phases.row_plan",
     "corpus.phases.alignment",
 )
 LIBRARIES = ("tokenizers",)
@@ -43,6 +49,8 @@ class Chunked:
     """doc_id, n_tokens, n_chunks."""
     refusals: pl.DataFrame
     """`tokenize.REFUSALS`."""
+    lost: int
+    """Tokens that no chunk shows. Their places, and all others where a document was cut, lie beside its chunks' file (`cuts`)."""
     spec: str
 
 
@@ -71,23 +79,31 @@ def tokenize_all(
     engine: Engine,
 ) -> Chunked:
     """Cut every kept document to rows; `drafts` has doc_id, content_hash, file and row in document order."""
+    cutting = resolved.recipe.tokens.cutting()
     options = {
         "tokenizer": record.digest,
         "eos": record.eos_token_id,
-        "max_tokens": record.max_tokens,
+        "cutting": cutting,
         "format": resolved.format.identity(),
     }
     spec = Spec("tokenize", options, CODE, LIBRARIES)
     tasks, files = [], {}
     mine = drafts.filter(pl.col("doc_id").is_in(kept.implode()))
     for (file,), rows in mine.group_by("file", maintain_order=True):
-        output = spec.folder(engine.work) / f"{identify(*rows['doc_id'], *rows['content_hash'])}.parquet"
+        # A header shows columns that are no part of a document's content hash.
+        shown = [rows[name] for name in cutting["header"] if name != "speakers"]
+        digest = identify(
+            *rows["doc_id"],
+            *rows["content_hash"],
+            *(json.dumps(column.to_list()) for column in shown),
+        )
+        output = spec.folder(engine.work) / f"{digest}.parquet"
         inputs: dict[str, Any] = {
             "drafts": [(file, rows["row"].to_list())],
             "form": resolved.format.to_json(),
             "model": str(model),
             "tokenizer": record.digest,
-            "max_tokens": record.max_tokens,
+            "cutting": cutting,
             "eos": record.eos_token_id,
         }
         tasks.append(Task("corpus.phases.tokenize_shards:tokenize_shard", inputs, str(output), rows.height))
@@ -95,6 +111,9 @@ def tokenize_all(
     engine.run("tokenize", tasks, "documents")
     counts = [frame_of(read_table(path, ["doc_id", "n_tokens"])) for path in files.values()]
     refusals = [frame_of(read_table(beside(path, "refusals"))) for path in files.values()]
+    lost = sum(
+        pc.sum(read_table(beside(path, "cuts"), ["n_lost"])["n_lost"]).as_py() or 0 for path in files.values()
+    )
     empty = pl.DataFrame(schema={"doc_id": pl.String, "n_tokens": pl.Int32})
     totals = (
         pl
@@ -102,7 +121,7 @@ def tokenize_all(
         .group_by("doc_id")
         .agg(pl.col("n_tokens").cast(pl.Int64).sum(), n_chunks=pl.len().cast(pl.Int64))
     )
-    return Chunked(files, totals, pl.concat([frame_of(REFUSALS.empty_table()), *refusals]), spec.hash)
+    return Chunked(files, totals, pl.concat([frame_of(REFUSALS.empty_table()), *refusals]), lost, spec.hash)
 
 
 def tokenize_shard(
@@ -110,14 +129,16 @@ def tokenize_shard(
     form: dict[str, Any],
     model: str,
     tokenizer: str,
-    max_tokens: int,
+    cutting: dict[str, Any],
     eos: int,
 ) -> dict[str, pa.Table]:
-    """The task: chunks, and the documents that became none."""
-    rows = read_rows(drafts, ["doc_id", "text", "messages"])
+    """The task: chunks, the documents that became none, and where they were cut."""
+    options = Cutting(**{**cutting, "header": tuple(cutting["header"])})
+    shown = [name for name in options.header if name != "speakers"]
+    rows = read_rows(drafts, ["doc_id", "text", "messages", *shown])
     plugin = cast(Format, PluginSpec.from_json(form).make())
-    chunks, refusals = tokenize(rows, plugin, _tokenizer(model, tokenizer), max_tokens, eos)
-    return {MAIN: chunks, "refusals": refusals}
+    chunks, refusals, cuts = tokenize(rows, plugin, _tokenizer(model, tokenizer), options, eos)
+    return {MAIN: chunks, "refusals": refusals, "cuts": cuts}
 
 
 @cache

@@ -189,6 +189,9 @@ BREAKS = {
     "the chunks of a document count from 0 and add up to its n_tokens": put(
         "chunks", "position", 1, position=4
     ),
+    "a cut lies behind a chunk of its document or before the first, once": twice("cuts", "doc_id", KEPT),
+    "a cut's level is a known one, and its counts are counts": put("cuts", "doc_id", KEPT, level="page"),
+    "what a chunk repeats of others is not trained": put("cuts", "doc_id", KEPT, n_repeated=3),
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from corpus.phases.alignment import Alignment
-from corpus.phases.cuts import cuts
+from corpus.phases.cuts import Borders, runs
 
 GLUED = re.compile(r"\n| ?[^\s]+| +")
 
@@ -20,6 +20,11 @@ def words_of(text: str) -> Alignment:
 def letters_of(text: str) -> Alignment:
     ends = np.arange(1, len(text) + 1, dtype=np.int64)
     return Alignment(ends - 1, ends)
+
+
+def cuts(text: str, tokens: Alignment, turns: tuple[int, ...], max_tokens: int) -> list[int]:
+    """Where each row ends, with room for an EOS in the last."""
+    return [run.stop for run in runs(Borders(text, tokens, turns), 0, len(tokens.ends), max_tokens, end=1)]
 
 
 def pieces(text: str, tokens: Alignment, max_tokens: int, turns: tuple[int, ...] = ()) -> list[str]:
@@ -135,3 +140,42 @@ def test_rows_cover_the_text_and_all_but_the_last_are_at_least_half_full(text, m
 )
 def test_monotonous_text_takes_no_more_than_linear_time(text):
     assert cuts(text, letters_of(text), (), 2048)[-1] == len(text)
+
+
+@given(
+    TEXTS,
+    st.integers(8, 40),
+    st.integers(0, 10),
+    st.integers(1, 10),
+    st.integers(0, 1),
+    st.booleans(),
+)
+def test_with_overlap_and_a_least_length_rows_still_share_the_text_out(
+    text, room, overlap, least, end, letters
+):
+    tokens = letters_of(text) if letters else words_of(text)
+    found = runs(Borders(text, tokens), 0, len(tokens.ends), room, end=end, overlap=overlap, least=least)
+    assert [run.start for run in found] == [0, *(run.stop for run in found[:-1])]
+    assert found[-1].stop == len(tokens.ends)
+    lengths = [run.stop - run.start + (end if run is found[-1] else 0) for run in found]
+    assert all(run.back + length <= room for run, length in zip(found, lengths, strict=True))
+    assert all(run.back <= min(overlap, room // 2) for run in found)
+    assert all(run.back <= before.stop - before.start for before, run in pairwise(found))
+    if len(found) > 1:
+        assert min(lengths) >= min(least, (room - min(overlap, room // 2)) // 2)
+
+
+def test_an_overlap_begins_where_a_sentence_does():
+    text = "One two three. Four five six seven. Eight nine ten eleven twelve thirteen fourteen fifteen"
+    found = runs(Borders(text, words_of(text)), 0, 15, 10, overlap=5)
+    assert [run.back for run in found][:2] == [0, 4]
+    assert text[words_of(text).starts[found[1].start - 4] :].startswith(" Four five six seven.")
+
+
+def test_a_short_last_row_takes_whole_paragraphs_from_the_one_before():
+    text = "one two three four\n\nfive six\n\nseven eight nine\n\nten"
+    tokens = words_of(text)
+    assert [run.stop for run in runs(Borders(text, tokens), 0, len(tokens.ends), 15)] == [15, 16]
+    joined = runs(Borders(text, tokens), 0, len(tokens.ends), 15, least=4)
+    assert text[tokens.starts[joined[1].start] :] == "seven eight nine\n\nten"
+    assert joined[1].level == "paragraph"

@@ -1,101 +1,18 @@
 import re
-from functools import cache
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tiny_tokenizers import EOS, FIXTURE, TOKENIZERS, byte_level, documents, eos, train, whole
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from corpus.phases import tokenize as phase
-from corpus.phases.tokenize import CUT, REFUSALS, tokenize
+from corpus.phases.tokenize import CUT, REFUSALS, Cutting, tokenize
 from plugins.contracts import Format, Span
 from plugins.formats.text import Text
 from schemas.fingerprint import identify
-from schemas.tables import MESSAGES, TEXT
-
-FIXTURE = (
-    "The innkeeper looks up. Rain runs down the window, and nobody speaks.\n\n"
-    "“Who goes there?” she asks; the door is open, the lamp is out.\n"
-    "Straße, naïve café, 東京は雨だった。 def run(self):\n    return 42\n"
-) * 20
-EOS = "<|endoftext|>"
-
-
-def train(tokenizer: Tokenizer, **settings) -> Tokenizer:
-    trainer = trainers.BpeTrainer(
-        vocab_size=600, special_tokens=[EOS, "<unk>"], show_progress=False, **settings
-    )
-    tokenizer.train_from_iterator([FIXTURE], trainer)
-    return tokenizer
-
-
-@cache
-def byte_level(normalizer: str = "none") -> Tokenizer:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Digits(individual_digits=True),
-        pre_tokenizers.ByteLevel(add_prefix_space=False),
-    ])
-    tokenizer.decoder = decoders.ByteLevel()
-    if normalizer != "none":
-        tokenizer.normalizer = {"nfc": normalizers.NFC(), "nfkd": normalizers.NFKD()}[normalizer]
-    return train(tokenizer, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
-
-
-@cache
-def nested() -> Tokenizer:
-    """As SmolLM2's: the normaliser is an empty sequence, and trims nothing."""
-    tokenizer = Tokenizer.from_str(byte_level().to_str())
-    tokenizer.normalizer = normalizers.Sequence([])
-    return tokenizer
-
-
-@cache
-def metaspace() -> Tokenizer:
-    """As SentencePiece models do: a leading "▁", unknown characters fused."""
-    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer.decoder = decoders.Metaspace()
-    return train(tokenizer)
-
-
-@cache
-def dropping() -> Tokenizer:
-    """Loses white space, so its tokens do not spell the text."""
-    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\s+"), "removed")
-    return train(tokenizer)
-
-
-TOKENIZERS = {
-    "byte-level": byte_level,
-    "byte-level-nfc": lambda: byte_level("nfc"),
-    "byte-level-nfkd": lambda: byte_level("nfkd"),
-    "byte-level-nested": nested,
-    "metaspace": metaspace,
-    "dropping": dropping,
-}
-
-
-def eos(tokenizer: Tokenizer) -> int:
-    return tokenizer.token_to_id(EOS)
-
-
-def documents(*texts: str | None, messages: list | None = None) -> pa.Table:
-    ids = [f"d{index}" for index in range(len(texts))]
-    said = messages or [None] * len(texts)
-    return pa.table({
-        "doc_id": pa.array(ids),
-        "text": pa.array(texts, TEXT),
-        "messages": pa.array(said, MESSAGES),
-    })
-
-
-def whole(tokenizer: Tokenizer, text: str) -> list[int]:
-    plain = Tokenizer.from_str(tokenizer.to_str())
-    plain.encode_special_tokens = True
-    return plain.encode(text, add_special_tokens=False).ids
+from schemas.tables import CUTS
 
 
 class Halves(Format):
@@ -129,7 +46,7 @@ NASTY = st.one_of(
 @given(texts=st.lists(NASTY, max_size=4), max_tokens=st.integers(8, 64))
 def test_rows_put_together_are_the_document(kind, texts, max_tokens):
     tokenizer = TOKENIZERS[kind]()
-    chunks, refusals = tokenize(documents(*texts), Text(), tokenizer, max_tokens, eos(tokenizer))
+    chunks, refusals, _ = tokenize(documents(*texts), Text(), tokenizer, Cutting(max_tokens), eos(tokenizer))
     assert chunks.schema == CUT
     rows = chunks.to_pylist()
     refused = {row["doc_id"] for row in refusals.to_pylist()}
@@ -157,7 +74,7 @@ def test_rows_put_together_are_the_document(kind, texts, max_tokens):
 @given(text=NASTY, max_tokens=st.integers(8, 64))
 def test_offsets_of_a_byte_level_tokenizer_are_exact(text, max_tokens):
     tokenizer = byte_level()
-    chunks, _ = tokenize(documents(text), Text(), tokenizer, max_tokens, eos(tokenizer))
+    chunks, *_ = tokenize(documents(text), Text(), tokenizer, Cutting(max_tokens), eos(tokenizer))
     for row in chunks.to_pylist():
         ids = row["input_ids"][:-1] if row["char_end"] == len(text) else row["input_ids"]
         assert tokenizer.decode(ids, skip_special_tokens=False) == text[row["char_start"] : row["char_end"]]
@@ -169,8 +86,8 @@ def test_both_ways_to_align_agree_on_where_byte_level_rows_end(text, max_tokens)
     slow = Tokenizer.from_str(tokenizer.to_str())
     # Replacing a character by itself changes nothing, but a tokenizer with such a normaliser is not taken to spell bytes.
     slow.normalizer = normalizers.Replace("\u0001", "\u0001")
-    fast_rows, _ = tokenize(documents(text), Text(), tokenizer, max_tokens, eos(tokenizer))
-    slow_rows, _ = tokenize(documents(text), Text(), slow, max_tokens, eos(tokenizer))
+    fast_rows, *_ = tokenize(documents(text), Text(), tokenizer, Cutting(max_tokens), eos(tokenizer))
+    slow_rows, *_ = tokenize(documents(text), Text(), slow, Cutting(max_tokens), eos(tokenizer))
     assert fast_rows.equals(slow_rows)
 
 
@@ -181,7 +98,7 @@ def test_both_ways_to_align_agree_on_where_byte_level_rows_end(text, max_tokens)
 )
 def test_no_token_is_trained_that_holds_an_untrained_character(text, max_tokens, kind):
     tokenizer = TOKENIZERS[kind]()
-    chunks, refusals = tokenize(documents(text), Halves(), tokenizer, max_tokens, eos(tokenizer))
+    chunks, refusals, _ = tokenize(documents(text), Halves(), tokenizer, Cutting(max_tokens), eos(tokenizer))
     rows = chunks.to_pylist()
     if not rows:
         assert refusals["reason"].to_pylist() == ["untrained"]
@@ -203,7 +120,7 @@ def test_no_token_is_trained_that_holds_an_untrained_character(text, max_tokens,
 
 def test_only_the_tokens_of_untrained_spans_are_masked():
     tokenizer = byte_level()
-    chunks, _ = tokenize(documents("[The] innkeeper"), Halves(), tokenizer, 64, eos(tokenizer))
+    chunks, *_ = tokenize(documents("[The] innkeeper"), Halves(), tokenizer, Cutting(64), eos(tokenizer))
     row = chunks.to_pylist()[0]
     trained = [label for label in row["labels"] if label != -100]
     assert tokenizer.decode(trained, skip_special_tokens=False) == " innkeeper" + EOS
@@ -212,7 +129,7 @@ def test_only_the_tokens_of_untrained_spans_are_masked():
 def test_a_row_says_which_messages_it_shows_and_begins_with_one():
     said = [[{"content": f"Message {index} says rather little."} for index in range(12)]]
     tokenizer = byte_level()
-    chunks, _ = tokenize(documents(None, messages=said), Text(), tokenizer, 64, eos(tokenizer))
+    chunks, *_ = tokenize(documents(None, messages=said), Text(), tokenizer, Cutting(64), eos(tokenizer))
     rows = chunks.to_pylist()
     assert len(rows) > 2
     borders = [0, *(row["turn_end"] for row in rows)]
@@ -223,7 +140,9 @@ def test_a_row_says_which_messages_it_shows_and_begins_with_one():
 
 def test_text_that_spells_a_control_token_does_not_become_one():
     tokenizer = byte_level()
-    chunks, _ = tokenize(documents(f"They end with {EOS}, always."), Text(), tokenizer, 64, eos(tokenizer))
+    chunks, *_ = tokenize(
+        documents(f"They end with {EOS}, always."), Text(), tokenizer, Cutting(64), eos(tokenizer)
+    )
     assert chunks["input_ids"].to_pylist()[0].count(eos(tokenizer)) == 1
 
 
@@ -231,7 +150,7 @@ def test_an_unknown_character_that_becomes_eos_is_not_trained():
     tokenizer = Tokenizer(models.BPE(unk_token=EOS))  # as SmolLM2's tokenizer has it
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer = train(tokenizer)
-    chunks, _ = tokenize(documents("Rain \u0416 runs."), Text(), tokenizer, 64, eos(tokenizer))
+    chunks, *_ = tokenize(documents("Rain \u0416 runs."), Text(), tokenizer, Cutting(64), eos(tokenizer))
     row = chunks.to_pylist()[0]
     assert row["input_ids"].count(eos(tokenizer)) == 2
     assert row["labels"].count(eos(tokenizer)) == 1
@@ -239,22 +158,13 @@ def test_an_unknown_character_that_becomes_eos_is_not_trained():
     assert row["n_trained"] == row["n_tokens"] - 1
 
 
-def test_a_format_that_writes_control_tokens_gets_them():
-    class Control(Text):
-        control_tokens = True
-
-    tokenizer = byte_level()
-    chunks, _ = tokenize(documents(f"One.{EOS}Two."), Control(), tokenizer, 64, eos(tokenizer))
-    assert chunks["input_ids"].to_pylist()[0].count(eos(tokenizer)) == 2
-
-
 def test_a_tokenizer_s_own_truncation_and_padding_do_nothing_and_stay_as_they_were():
     tokenizer = Tokenizer.from_str(byte_level().to_str())
     tokenizer.enable_truncation(4)
     tokenizer.enable_padding(length=512)
     before = tokenizer.to_str()
-    chunks, _ = tokenize(documents(FIXTURE[:70]), Text(), tokenizer, 64, eos(tokenizer))
-    plain, _ = tokenize(documents(FIXTURE[:70]), Text(), byte_level(), 64, eos(tokenizer))
+    chunks, *_ = tokenize(documents(FIXTURE[:70]), Text(), tokenizer, Cutting(64), eos(tokenizer))
+    plain, *_ = tokenize(documents(FIXTURE[:70]), Text(), byte_level(), Cutting(64), eos(tokenizer))
     assert chunks.equals(plain)
     assert tokenizer.to_str() == before
 
@@ -263,13 +173,18 @@ def test_a_tokenizer_s_own_truncation_and_padding_do_nothing_and_stay_as_they_we
 def test_results_do_not_depend_on_how_documents_are_batched(size, monkeypatch):
     tokenizer = byte_level()
     texts = [FIXTURE[:200], None, "語" * 70, "", FIXTURE[:1500], "a"]
-    expected = [tokenize(documents(*texts), Text(), tokenizer, 32, eos(tokenizer))[part] for part in (0, 1)]
+    expected = [
+        tokenize(documents(*texts), Text(), tokenizer, Cutting(32), eos(tokenizer))[part]
+        for part in (0, 1, 2)
+    ]
     monkeypatch.setattr(phase, "BATCH_CHARACTERS", size)
-    for part in (0, 1):
-        assert tokenize(documents(*texts), Text(), tokenizer, 32, eos(tokenizer))[part].equals(expected[part])
+    for part in (0, 1, 2):
+        assert tokenize(documents(*texts), Text(), tokenizer, Cutting(32), eos(tokenizer))[part].equals(
+            expected[part]
+        )
     table = documents(*texts)
     alone = [
-        tokenize(table.slice(index, 1), Text(), tokenizer, 32, eos(tokenizer))[0]
+        tokenize(table.slice(index, 1), Text(), tokenizer, Cutting(32), eos(tokenizer))[0]
         for index in range(len(texts))
     ]
     assert pa.concat_tables(alone).combine_chunks().equals(expected[0])
@@ -283,7 +198,9 @@ def test_a_format_that_raises_costs_its_document_a_refusal_and_no_other():
             return super().render(text, messages)
 
     tokenizer = byte_level()
-    chunks, refusals = tokenize(documents("good", "bad", " "), Picky(), tokenizer, 32, eos(tokenizer))
+    chunks, refusals, _ = tokenize(
+        documents("good", "bad", " "), Picky(), tokenizer, Cutting(32), eos(tokenizer)
+    )
     assert refusals.schema == REFUSALS
     assert refusals.to_pylist() == [
         {"doc_id": "d1", "stage": "format", "reason": "failed", "detail": "ValueError: no roles in it"},
@@ -293,14 +210,17 @@ def test_a_format_that_raises_costs_its_document_a_refusal_and_no_other():
 
 
 def test_no_documents_give_empty_typed_tables():
-    chunks, refusals = tokenize(documents(), Text(), byte_level(), 32, 0)
+    chunks, refusals, cuts = tokenize(documents(), Text(), byte_level(), Cutting(32), 0)
     assert (chunks.num_rows, chunks.schema) == (0, CUT)
     assert (refusals.num_rows, refusals.schema) == (0, REFUSALS)
+    assert (cuts.num_rows, cuts.schema) == (0, CUTS)
 
 
 def test_one_word_of_two_megabytes_is_cut_into_full_rows():
     tokenizer = byte_level()
-    chunks, refusals = tokenize(documents("q" * 2_000_000), Text(), tokenizer, 2048, eos(tokenizer))
+    chunks, refusals, _ = tokenize(
+        documents("q" * 2_000_000), Text(), tokenizer, Cutting(2048), eos(tokenizer)
+    )
     assert refusals.num_rows == 0
     assert set(chunks["n_tokens"].to_pylist()[:-1]) == {2048}
     assert chunks["char_end"].to_pylist()[-1] == 2_000_000
