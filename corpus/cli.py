@@ -199,7 +199,9 @@ def verify(version: options.VersionSpec, root: options.Root = Path(), as_json: o
 
 
 app.command(epilog="Example: gristmill diversity hearthside --by source")(diversity)
-app.command(epilog="Example: gristmill export hearthside exports/hearthside --format sharegpt")(guarded(export))
+app.command(epilog="Example: gristmill export hearthside exports/hearthside --format sharegpt")(
+    guarded(export)
+)
 app.command(epilog="Example: gristmill convert chats.csv chats.jsonl")(guarded(convert))
 app.add_typer(plugins, name="plugins")
 

@@ -78,6 +78,7 @@ def export(
     `splits` are train, val, test, by default all; only `documents` and `chunks` have any. Raises UserError for a target that is not empty, a format
     that cannot show the table, a split that there is not; NotFound for a table.
     """
+    target = target.absolute()
     manifest = version.manifest()
     _check(version, form, splits, table)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):

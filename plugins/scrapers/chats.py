@@ -55,6 +55,7 @@ class Chats(Scraper):
                 *("json_members", "openai", "shape", "sharegpt", "sillytavern", "weaving"),
             )
         ),
+        "plugins.extractors.encoding",
         "plugins.scrapers.columns",
         "plugins.scrapers.globs",
         "plugins.scrapers.media",
@@ -132,6 +133,13 @@ class Chats(Scraper):
             for raw in shape.raws(file, self.options):
                 seen += 1
                 yield self._page(locator, shape.name, raw)
+            if not seen and not where.get("number"):
+                yield Page(
+                    locator,
+                    raw_path=locator,
+                    error="empty",
+                    detail=f"no conversation is in it ({shape.name})",
+                )
             if stamp(file.path) != where["stamp"]:
                 # What was read would be remembered as what was hashed.
                 raise SourceError(
