@@ -1,0 +1,157 @@
+"""Telephone numbers for `pii`.
+
+A scan proposes runs of 7 to 15 digits with single separators; libphonenumber says whether one is a number that may be given out. With "+" or a "00" that is
+enough. A national number, of the recipe's `regions`, must also look like one:
+behind a word for telephone or calling on its line (`CUE`), or grouped as libphonenumber writes the numbers of that country ("617-555-0138", "06 55 44 33 22"), or with a
+trunk prefix 0 and an area code apart ("0171 3920021", "(0114) 496 0217"). Left alone: what stands behind a word such as "ISBN", "ticket" or "order no.",
+behind "#" or a currency sign, in a URL, inside a longer chain of numbers, and dates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+Span = tuple[int, int]
+
+_SEPARATOR = r"(?:[ \xa0.\-/‐‑–]|\) ?|[ ./-]\(| [-–/] |\)-|-\(0\)|\(0\) ?| \(0\) ?)"
+_RUN = re.compile(r"(?<![\w#$€£¥+])(?<!\d[.,:/-])(?:\(?\+|\()?[0-9](?:" + _SEPARATOR + r"?[0-9]){6,22}")
+_AFTER = re.compile(r"\w|[.,:/=-]\d|[%°€£$]| ?(?:%|€|kg|km|MB|GB|mm|cm)\b|\s?[)-]?\s?\(?\d")
+CUE = re.compile(
+    r"\b(?:tel\w*|tél\w*|phone\w*|t(?=[:.]? ?\Z)|ph(?=[:.]? ?\Z)|p(?=: ?\Z)|call\w*|ring\w*|dial\w*|mobil\w*|mob|cell\w*|fax|whats ?app|sms|text(?:ed)? (?:me|us|him|her|it|to|at)?"
+    r"|handy\w*|hotline|helpline|landline|festnetz|ruf\w*|anruf\w*|durchwahl|appel\w*|portable|joindre|gsm|voicemail|pager|contact|reach(?:ed)?|kontakt|switchboard"
+    r"|\w*phone|\w*fon|\w*nummer|signal|viber)\b",
+    re.IGNORECASE,
+)
+_OTHER = re.compile(
+    r"(?:\b(?:isbn|issn|ismn|isni|orcid|ean|upc|gtin|imei|asin|oclc|lccn|doi|pmid|pmc|arxiv|ticket|invoice|order|bestell\w*|rechnung\w*|bug|issue|case|serial|part|model|sku|item|art|patent"
+    r"|vat|ust|siret|siren|ein|version|rev|build|account|konto\w*|iban|acct|ref\w*|tracking|id|\w*uid|file|page|pages|pp|line|lines|vol|reg\w*|licen[cs]e|charity|company|policy|coordinates|lat|lon)"
+    r"(?:[- ]?1[03])?(?:[\s.:#-]*(?:no|nr|num|number|id|code|numéro)\b)?[\s.:#=\"'-]*|[#№])\Z",
+    re.IGNORECASE,
+)
+_DATE = re.compile(
+    r"(?:(?:19|20)\d\d[-./](?:0?[1-9]|1[0-2])[-./](?:0?[1-9]|[12]\d|3[01])|(?:0?[1-9]|[12]\d|3[01])[-./](?:0?[1-9]|[12]\d|3[01])[-./](?:19|20)\d\d)(?!\d)"
+)
+_WINDOW = 40
+
+
+def phones(text: str, regions: tuple[str, ...]) -> Iterator[Span]:
+    """Every telephone number."""
+    for match in _RUN.finditer(text):
+        start, end = match.span()
+        if text[start] == "(" and ")" not in match[0]:
+            start += 1  # "(020 7946 0321)": that bracket is not the number's
+        for first, stop in _candidates(text, start, end):
+            if _is_phone(text, first, stop, regions):
+                yield first, stop
+                break
+
+
+def _candidates(text: str, start: int, end: int) -> Iterator[Span]:
+    """The run, and the run without its first group, which may be another number ("from 9 020 7946 0321")."""
+    for stop in _stops(text, start, end):
+        yield start, stop
+    blank = re.compile(r"[0-9]{1,4}[ \xa0]").match(text, start, end)
+    if blank and CUE.search(text, max(0, start - _WINDOW), start):
+        for stop in _stops(text, blank.end(), end):
+            yield blank.end(), stop
+
+
+def _stops(text: str, start: int, end: int) -> Iterator[int]:
+    """Where a number that starts there may end: at the end of the run, or up to two groups before."""
+    if not _AFTER.match(text, end) or (text[end] in ".,:-" and not text[end + 1 : end + 2].isdigit()):
+        yield end
+    cuts = [found.start() for found in re.finditer(r" [-–/] |[ \xa0/]", text[start:end])]
+    yield from (start + cut for cut in cuts[:-3:-1])
+
+
+def _is_phone(text: str, start: int, end: int, regions: tuple[str, ...]) -> bool:
+    value = text[start:end]
+    digits = re.sub(r"\D", "", value)
+    if not 7 <= len(digits) <= 15 or value.count("(") != value.count(")") or len(set(digits)) < 3:
+        return False
+    lead = text[max(0, start - _WINDOW) : start]
+    lead = lead[lead.rfind("\n") + 1 :]
+    if _OTHER.search(lead) or "://" in re.split(r"\s", lead)[-1]:
+        return False
+    if value.lstrip("(").startswith("+"):
+        return _is_valid(value, None)
+    if _DATE.match(value):
+        return False
+    if digits.startswith("00"):
+        return any(_is_valid("+" + digits[2:].lstrip("0"), None) for _ in regions[:1])
+    cued, groups = bool(CUE.search(lead)), tuple(re.findall(r"\d+", value))
+    if not cued and len(digits) < 9 and digits[0] != "0":
+        return False
+    return any(
+        ((cued and _is_dialled(digits, region)) or _is_written_so(groups, value, region))
+        and _is_valid(value, region)
+        for region in regions
+    )
+
+
+def _is_dialled(digits: str, region: str) -> bool:
+    """Whether one dials these digits at home: where area codes begin with 0, only mobile numbers are told without it."""
+    import phonenumbers
+
+    if _prefix(region) != "0" or digits[0] == "0":
+        return True
+    try:
+        kind = phonenumbers.number_type(phonenumbers.parse(digits, region))
+    except phonenumbers.NumberParseException:
+        return False
+    return kind == phonenumbers.PhoneNumberType.MOBILE
+
+
+def _is_written_so(groups: tuple[str, ...], value: str, region: str) -> bool:
+    """Whether digits are grouped as those of telephone numbers are there."""
+    if len(groups) < 2:
+        return False
+    separators = {*re.sub(r"[\d()]", " ", value).split()}
+    if len(separators) > 1:
+        return False
+    if _prefix(region) == "0" and groups[0][0] == "0":
+        return (3 <= len(groups[0]) <= 6 and len(groups) <= 4 and min(map(len, groups)) >= 2) or _groups(
+            "".join(groups), region
+        ) == groups
+    if _prefix(region) == "1" and groups[0] == "1":
+        return _groups("".join(groups[1:]), region) == groups[1:]
+    return _groups("".join(groups), region) == groups
+
+
+@lru_cache(maxsize=4096)
+def _groups(digits: str, region: str) -> tuple[str, ...]:
+    """The groups in which libphonenumber writes a national number; none where it is no number."""
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(digits, region)
+    except phonenumbers.NumberParseException:
+        return ()
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    groups = tuple(re.findall(r"\d+", written))
+    if digits[0] != "0" and groups and groups[0][0] == "0":
+        groups = (groups[0][1:], *groups[1:])
+    return groups
+
+
+@lru_cache(maxsize=256)
+def _prefix(region: str) -> str:
+    """What is dialled before an area code at home: "0", "1", or nothing."""
+    import phonenumbers
+
+    return phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or ""
+
+
+@lru_cache(maxsize=4096)
+def _is_valid(value: str, region: str | None) -> bool:
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(value, region)
+    except phonenumbers.NumberParseException:
+        return False
+    if region is None:
+        return phonenumbers.is_valid_number(number)
+    return phonenumbers.is_valid_number_for_region(number, region)
