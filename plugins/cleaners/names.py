@@ -25,7 +25,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from plugins.contracts import Cleaner, Edit, Turn
+from plugins.contracts import Brings, Cleaner, Edit, Locates, Threshold, Turn
+from schemas.fingerprint import digest_file
+
+_LIST = Path(__file__).with_name("names_words.txt")
 
 NEUTRAL = [
     "Alex",
@@ -83,6 +86,10 @@ class Names(Cleaner):
     """letter: "Speaker A", "Speaker B", …; name: from a list of first names that anyone may have."""
     mentions: bool = True
     """Replace them in what is said as well."""
+
+    def identity(self, *, without: type[Locates | Threshold | Brings] | None = None) -> dict[str, Any]:
+        """Its options, and the content of the list."""
+        return {**super().identity(without=without), "list": digest_file(_LIST)}
 
     def clean(self, text: str) -> list[Edit]:
         """Nothing says who speaks in a text, so it stays."""
@@ -178,7 +185,7 @@ def is_distinctive(name: str, words: frozenset[str]) -> bool:
 @lru_cache(maxsize=1)
 def _plain() -> frozenset[str]:
     """Words that stand with a capital though they name no one."""
-    lines = (Path(__file__).with_name("names_words.txt")).read_text(encoding="utf-8").splitlines()
+    lines = _LIST.read_text(encoding="utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
