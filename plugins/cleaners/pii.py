@@ -83,13 +83,13 @@ class Pii(Cleaner):
             found = self._found(now)
             if not found:
                 return made
-            made = _merged(made, found)
-            now = _applied(text, made)
+            made = merged(made, found)
+            now = applied(text, made)
         raise ValueError(f"the text still changes after {_ROUNDS} rounds")
 
     def findings(self, text: str) -> list[tuple[int, int, Kind]]:
         """[start, end) and kind of what one pass finds: ascending, not overlapping."""
-        taken = _Taken(self._placeholders(text))
+        taken = Taken(self._placeholders(text))
         found: list[tuple[int, int, Kind]] = []
         for kind in ORDER:
             if kind not in self.kinds:
@@ -130,7 +130,7 @@ _FINDERS: dict[str, Callable[[str], Iterable[Span]]] = {
 }
 
 
-class _Taken:
+class Taken:
     """Spans that do not overlap."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
@@ -149,7 +149,7 @@ class _Taken:
         return True
 
 
-def _merged(made: list[Edit], found: list[Edit]) -> list[Edit]:
+def merged(made: list[Edit], found: list[Edit]) -> list[Edit]:
     """Edits of a text and edits of what they made of it, as edits of the text. The latter touch no stand-in, but may enclose one of no characters."""
     bounds: list[
         tuple[int, int]
@@ -170,7 +170,8 @@ def _merged(made: list[Edit], found: list[Edit]) -> list[Edit]:
     return sorted([*left, *moved], key=lambda edit: edit.start)
 
 
-def _applied(text: str, edits: list[Edit]) -> str:
+def applied(text: str, edits: list[Edit]) -> str:
+    """The text with its edits made."""
     pieces, done = [], 0
     for edit in edits:
         pieces += [text[done : edit.start], edit.after]
