@@ -5,7 +5,7 @@ An e-mail address has a host whose last label is two letters from a to z or more
 
 An IPv4 address is four numbers to 255 and no part of a longer chain. Left alone: ranges that name no one (private, loopback, link-local, carrier,
 multicast, reserved); what stands behind a word such as "version" or "section", a product and a slash ("Firefox/3.0.0.11"), or a name and
-a hyphen ("lib-1.2.3.4"); four numbers of which the first is below 10 and none above 30, and public resolvers such as 8.8.8.8, unless a word
+a hyphen ("lib-1.2.3.4"); four numbers of which none is above 30 (a section, a version), and public resolvers such as 8.8.8.8, unless a word
 such as "address" stands before. An IPv6 address lies in 2000::/3, which is all that is given out; documentation's 2001:db8::/32 is part of that.
 """
 
@@ -210,7 +210,7 @@ def _is_no_version(text: str, start: int, value: str) -> bool:
     parts = [int(part) for part in value.split(".")]
     if value in _RESOLVERS or parts[2:] == [0, 0]:
         return False
-    return not (parts[0] < 10 and max(parts) <= 30) or bool(_ADDRESS.search(lead))
+    return max(parts) > 30 or bool(_ADDRESS.search(lead))
 
 
 def _is_v6(value: str) -> bool:

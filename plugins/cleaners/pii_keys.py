@@ -75,6 +75,8 @@ _WORD = re.compile(
     r"key|token|secret|api|credential|passw|auth(?!or)|schlüssel|cookie|session", re.IGNORECASE
 )
 _BARE = re.compile(r"(?<![\w+/=.-])[A-Za-z0-9_-]{32,128}(?![\w+/=-])")
+_FINGERPRINT = re.compile(r"\Akeys?[ :]{1,3}(?:0x)?[0-9A-Fa-f]{16,40}\Z", re.IGNORECASE)
+"""As gpg tells which key signed: public."""
 _LONG = re.compile(r"[A-Za-z0-9_\-+/=.~!@#%^&*|]{16,512}")
 _DIGIT = re.compile("[0-9]")
 _LEAD = 64
@@ -106,7 +108,7 @@ def _told(text: str) -> Iterator[Span]:
             continue
         for match in _ASSIGNED.finditer(text, max(0, run.start() - _LEAD), run.end()):
             value = match[1].rstrip(".,=!|&*")
-            if is_random(value, 16):
+            if is_random(value, 16) and not _FINGERPRINT.search(match[0]):
                 yield match.start(1), match.start(1) + len(value)
     for match in _BEARER.finditer(text):
         value = match[1].rstrip(".")
