@@ -4,7 +4,7 @@ A scan proposes runs of 7 to 15 digits with single separators; libphonenumber sa
 enough. A national number, of the recipe's `regions`, must also look like one:
 behind a word for telephone or calling on its line (`CUE`), or grouped as libphonenumber writes the numbers of that country ("617-555-0138", "06 55 44 33 22"), or with a
 trunk prefix 0 and an area code apart ("0171 3920021", "(0114) 496 0217"). Left alone: what stands behind a word such as "ISBN", "ticket" or "order no.",
-behind "#" or a currency sign, in a URL, inside a longer chain of numbers, and dates.
+behind "#" or a currency sign, in a URL, inside a longer chain of numbers, dates, decimals, and postal codes ("MA 02110-1301").
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ _OTHER = re.compile(
 _DATE = re.compile(
     r"(?:(?:19|20)\d\d[-./](?:0?[1-9]|1[0-2])[-./](?:0?[1-9]|[12]\d|3[01])|(?:0?[1-9]|[12]\d|3[01])[-./](?:0?[1-9]|[12]\d|3[01])[-./](?:19|20)\d\d)(?!\d)"
 )
+_DECIMAL = re.compile(r"\d+\.\d+")
+_ZIP, _STATE = re.compile(r"\d{5}-\d{4}"), re.compile(r"(?:\b[A-Z]{2}|[a-z]{4}),? {1,3}\Z")
+"""The postal code of "Boston, MA 02110-1301"."""
 _WINDOW = 40
 
 
@@ -77,7 +80,7 @@ def _is_phone(text: str, start: int, end: int, regions: tuple[str, ...]) -> bool
         return False
     if value.lstrip("(").startswith("+"):
         return _is_valid(value, None)
-    if _DATE.match(value):
+    if _DATE.match(value) or _DECIMAL.fullmatch(value) or (_ZIP.fullmatch(value) and _STATE.search(lead)):
         return False
     if digits.startswith("00"):
         return any(_is_valid("+" + digits[2:].lstrip("0"), None) for _ in regions[:1])

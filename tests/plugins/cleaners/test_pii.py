@@ -49,6 +49,7 @@ def test_cleaning_twice_changes_nothing_more(text, placeholder):
         ("ball is 65cm which means it will also work", "ball is 65cm which means it will also work"),
         ("ping 45.33.32.156, not 10.0.0.1 or 127.0.0.1", "ping [IP], not 10.0.0.1 or 127.0.0.1"),
         ("version 45.33.32.156 and lib-45.33.32.156", "version 45.33.32.156 and lib-45.33.32.156"),
+        ("Boston, MA  02110-1301; 5495.8852765", "Boston, MA  02110-1301; 5495.8852765"),
         ("see 14.1.2.3; the server is 14.1.2.3", "see 14.1.2.3; the server is [IP]"),
         ("using RSA key 647F28654894E3BD457199BE38DBBDC86092693E", "using RSA key 647F28654894E3BD457199BE38DBBDC86092693E"),
         ("[IPv6:2a00:1450:4864:20::54f] fe80::1 std::vector", "[IPv6:[IP]] fe80::1 std::vector"),
