@@ -1,0 +1,211 @@
+r"""Out-of-character talk in role-play and fiction: what writers say to each other between the lines of their story.
+
+Precision first: an aside left in costs a model little, a sentence taken out of a scene is damage. What says of itself that it is out of character goes
+("OOC: …", "((…))", "[ooc …]"); other brackets, lines and the first and last paragraphs of a post go where their words speak for it: `ooc_score`
+has the table of features and weights, `ooc_marks` where an aside may stand. Letters, logs, telepathy, radio and code stay.
+
+A post is cleaned again until nothing more goes, since an aside can hide another; if that takes more than ROUNDS, it is left as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from plugins.cleaners.ooc_marks import SPAN_CHARS, candidates, code_spans
+from plugins.cleaners.ooc_score import BESIDE, FORMS, THRESHOLD, context_score, thread_context, words_score
+from plugins.contracts import Cleaner, Edit, Turn
+
+ROUNDS = 8
+UNIT_CHARS = 1000
+"""The longest paragraph that goes without a mark, and the longest post that is an aside as a whole."""
+REACH = 3.0
+"""The most that context can add."""
+
+_PARAGRAPH = re.compile(r"\S[^\n]*(?:\n[ \t]*[^\s][^\n]*)*")
+_VOICE = re.compile(r"[\"“«”*]|^\s*(?:>|<\w+>|[-•|#]|\d+\.)", re.MULTILINE)
+
+Spans = list[tuple[int, int]]
+
+
+class Ooc(Cleaner):
+    r"""Removes what writers say out of character.
+
+    >>> Ooc().clean("She bows. ((brb, dinner))\n\nOOC: sorry this is short")  # She bows.
+    [Edit(start=9, end=51, after='')]
+    """
+
+    name = "ooc"
+    kernels: ClassVar[tuple[str, ...]] = ("plugins.cleaners.ooc_marks", "plugins.cleaners.ooc_score")
+    whole: Literal["mask", "remove", "keep"] = "mask"
+    """A post that is an aside from end to end: "mask" leaves it to be read and not learned (`train` = false), "remove" empties it, "keep" leaves it. In a text without messages only "remove" does anything."""
+    marked_only: bool = False
+    """Remove only what brackets or a mark such as "OOC:" set apart."""
+    threshold: float = THRESHOLD
+    """What forms, words and context must add up to; higher removes less."""
+    spoken: bool = False
+    """The text is a transcript of speech: judge every message as a whole, never a part of one."""
+
+    def clean(self, text: str) -> list[Edit]:
+        """One edit for each aside, with the white space that it leaves."""
+        if self.spoken:
+            return []
+        if self.is_whole(text):
+            return [Edit(0, len(text), "")] if self.whole == "remove" and text else []
+        return self._edits(text)
+
+    def clean_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
+        """As `clean`, post by post; a post that is all aside is masked, emptied or kept."""
+        turns, texts = [], [message["content"] or "" for message in messages]
+        for text, lean in zip(texts, thread_context(texts), strict=True):
+            if not self.is_whole(text, lean):
+                turns.append(Turn() if self.spoken else Turn(content=self._edits(text)))
+            elif self.whole == "mask":
+                turns.append(Turn(train=False))
+            else:
+                turns.append(Turn(content="") if self.whole == "remove" else Turn())
+        return turns
+
+    def is_whole(self, text: str, lean: float = 0.0) -> bool:
+        """Whether a post is an aside and nothing else; `lean` is what its thread adds."""
+        if not text.strip() or len(text) > SPAN_CHARS:
+            return False
+        marked = self._marked(text)
+        rest = "".join(text[start:end] for start, end in _kept([(0, len(text))], marked)).strip()
+        if not rest:
+            return True
+        if self.marked_only or len(text) > UNIT_CHARS or code_spans(text) or _VOICE.search(rest):
+            return False
+        return words_score(rest).total + context_score(rest, "").total + lean >= self.threshold
+
+    def _marked(self, text: str) -> Spans:
+        spans = [
+            (c.start, c.end) for c in candidates(text) if self._reaches(text[c.start : c.end], c.form, None)
+        ]
+        return _merged(text, spans)
+
+    def _edits(self, text: str) -> list[Edit]:
+        """Rounds until nothing more goes, as edits of the text as it came."""
+        pieces: Spans = [(0, len(text))]
+        for _ in range(ROUNDS):
+            now = "".join(text[start:end] for start, end in pieces)
+            cuts = [_repaired(now, start, end) for start, end in self._asides(now)]
+            if not cuts:
+                return _between(pieces, len(text))
+            pieces = list(_kept(pieces, _merged(now, cuts)))
+            if not any(text[start:end].strip() for start, end in pieces):
+                return []  # nothing would be left: then it is no post with asides
+        return []
+
+    def _asides(self, text: str) -> Spans:
+        """Spans of one round."""
+        spans: Spans = []
+        for found in candidates(text):
+            content = text[found.start : found.end]
+            base = FORMS[found.form]
+            if base >= self.threshold or base + REACH + words_score(content).total >= self.threshold:
+                rest = text[max(0, found.start - BESIDE) : found.start] + text[found.end : found.end + BESIDE]
+                if self._reaches(content, found.form, rest):
+                    spans.append((found.start, found.end))
+        spans = _merged(text, spans)
+        return spans or ([] if self.marked_only else self._ends(text))
+
+    def _ends(self, text: str) -> Spans:
+        """The last or first paragraph, or line, where nothing sets it apart but its words."""
+        body = (_first(text), len(text.rstrip()))
+        last = text.rfind("\n", *body) + 1
+        first = text.find("\n", *body)
+        if first < 0:
+            return []
+        gap = max(text.rfind("\n\n", *body) + 2, body[0])
+        top = text.find("\n\n", *body)
+        for start, end, form in (
+            (gap, body[1], "last"),
+            (last, body[1], "last"),
+            (body[0], top, "first"),
+            (body[0], first, "first"),
+        ):
+            content = text[start:end]
+            if body[0] < start or (0 < end < body[1]):
+                if len(content) > UNIT_CHARS or not self._alone(text, start, end, content):
+                    continue
+                if REACH + words_score(content).total < self.threshold:
+                    continue
+                rest = text[max(0, start - BESIDE) : start] + text[end : end + BESIDE]
+                if self._reaches(content, form, rest):
+                    return [(start, end)]
+        return []
+
+    @staticmethod
+    def _alone(text: str, start: int, end: int, content: str) -> bool:
+        """Whether a paragraph or line begins and ends at the borders of sentences, and is nobody's speech, list, quotation or code."""
+        if _VOICE.search(content) or any(a < end and start < b for a, b in code_spans(text)):
+            return False
+        before, behind = text[:start].rstrip(" \t"), text[end:].lstrip(" \t")
+        split = (not before or before.endswith("\n\n") or before.rstrip()[-1:] in '.!?…"”*)]~-') and (
+            not behind or behind.startswith("\n\n") or content.rstrip()[-1:] in ".!?…)]~"
+        )
+        return split and text.count("```", 0, start) % 2 == 0
+
+    def _reaches(self, content: str, form: str, rest: str | None) -> bool:
+        if form == "marked":
+            return FORMS[form] >= self.threshold
+        total = FORMS[form] + words_score(content).total
+        if rest is None or total + REACH < self.threshold:
+            return rest is None and total >= self.threshold
+        return total + context_score(content, rest).total >= self.threshold
+
+
+def _first(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+def _merged(text: str, spans: Spans) -> Spans:
+    """Ascending, those that touch or have only white space between them made one."""
+    merged: Spans = []
+    for start, end in sorted(spans):
+        if merged and (start <= merged[-1][1] or not text[merged[-1][1] : start].strip()):
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _repaired(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span with the white space that would be one too many without it."""
+    before = start - len(text[max(0, start - 200) : start]) + len(text[max(0, start - 200) : start].rstrip())
+    behind = end + len(text[end : end + 200]) - len(text[end : end + 200].lstrip())
+    if not before or behind == len(text):
+        return before, behind
+    if text.count("\n", before, start) >= text.count("\n", end, behind) and (start == before or behind > end):
+        return start, behind
+    return before, end
+
+
+def _kept(pieces: Spans, cuts: Spans) -> Iterator[tuple[int, int]]:
+    """Pieces of the first text without `cuts`, which are spans of the pieces joined."""
+    offset, waiting = 0, iter([*cuts, (sum(e - s for s, e in pieces),) * 2])
+    cut = next(waiting)
+    for start, end in pieces:
+        at = start
+        while at < end:
+            place = offset + at - start
+            if place >= cut[1]:
+                cut = next(waiting, (1 << 62, 1 << 62))
+                continue
+            stop = min(end, start + (cut[0] if place < cut[0] else cut[1]) - offset)
+            if place < cut[0]:
+                yield at, stop
+            at = stop
+        offset += end - start
+
+
+def _between(pieces: Spans, length: int) -> list[Edit]:
+    """What lies outside the pieces, as edits."""
+    edits, at = [], 0
+    for start, end in [*pieces, (length, length)]:
+        if start > at:
+            edits.append(Edit(at, start, ""))
+        at = max(at, end)
+    return edits

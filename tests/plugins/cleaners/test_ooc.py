@@ -1,0 +1,131 @@
+"""`ooc`: what goes, what stays, and that it may be run twice."""
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from corpus.phases.edits import apply
+from plugins.cleaners.ooc import Ooc
+from plugins.contracts import Turn
+
+STORY = '"Not a cat," said Nkem, and she shut the door behind him.\n\nRain came down on the roof of the inn.'
+
+
+def cleaned(text, **options):
+    return apply(text, Ooc(**options).clean(text))
+
+
+def turn(text, **options):
+    return Ooc(**options).clean_messages([{"role": "user", "name": "a", "content": text, "train": None}])[0]
+
+
+@pytest.mark.parametrize(
+    "aside",
+    [
+        "OOC: does he know her?",
+        "ooc - back later",
+        "**OOC:** tag me",
+        "OOC2: and the funeral?",
+        "[OT] nice weather",
+        "Mod note: keep dice out of here.",
+        "CW: blood",
+        "(OOC: moving house (again), slow replies)",
+        "[ooc. no eyes please]",
+        "{ooc: lol}",
+        "((sorry this is so short, work is killing me))",
+        "{{sorry if this is rambly, been awake since 4}}",
+        "((he can leave, thank you :) ))",
+        "(OOC: I never closed this",
+        "brb dinner",
+        "sorry this is short, more tomorrow",
+        "[Deception DC 14, rolled a 3, sorry]",
+    ],
+)
+def test_an_aside_below_a_scene_goes_with_its_blank_line(aside):
+    assert cleaned(f"{STORY}\n\n{aside}") == STORY
+
+
+@pytest.mark.parametrize("aside", ["((home! ok! real post now))", "ooc: dibs on marcy", "[ooc: no eyes pls]"])
+def test_an_aside_above_a_scene_goes_too(aside):
+    assert cleaned(f"{aside}\n\n{STORY}") == STORY
+
+
+def test_an_aside_between_paragraphs_leaves_one_blank_line():
+    assert cleaned("He ran.\n\n(OOC: brb)\n\nShe followed.") == "He ran.\n\nShe followed."
+
+
+def test_an_aside_that_says_so_goes_from_within_a_sentence_and_leaves_the_sentence():
+    assert cleaned("He took (ooc: brb) the sword.") == "He took the sword."
+
+
+def test_an_aside_under_a_heading_goes_with_it():
+    assert cleaned(f"{STORY}\n\nOOC:\nHe is yours to play.") == STORY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'PERSONAL LOG, TUESDAY\n\nHe is well. Sorry for the short entry. Back on duty tomorrow.\n\n"Dinner," she said.',
+        "<jinx> brb\n<0rpheus> lol ok, back tomorrow\n<jinx> sorry",
+        '{I hear you,} thought the house. {{Come in, all of you.}} "Well," she said.',
+        '"Tower, we are back on Sunday. Over." The radio hissed.\n\n"Say again your souls. Over."',
+        'She wrote: "sorry this is short, brb, work is killing me lol"',
+        "He sat (she looked away) and waited. (It was late by then, and he had nothing to say.)",
+        "```\n// brb lol\n((a, b))\n```\n\nHe closed the book.",
+        "The value ((a + b) * c) is [[1, 2], [3, 4]] there.",
+        "Burn this. // Do not, on any account, burn the enclosure. //",
+        "",
+    ],
+)
+def test_what_looks_alike_stays(text):
+    assert Ooc().clean(text) == []
+    assert turn(text).train is None
+
+
+def test_a_post_that_is_all_aside_is_masked_emptied_or_kept():
+    text = "OOC: brb, dinner!"
+    assert turn(text) == Turn(train=False)
+    assert turn(text, whole="remove").content == ""
+    assert turn(text, whole="keep") == Turn()
+    assert cleaned(text) == text
+    assert cleaned(text, whole="remove") == ""
+
+
+def test_a_whole_post_is_judged_by_its_thread():
+    talk = "Thanks everyone, sorry for the delay. I'll post more tomorrow."
+    plain = ["The driver works.", "Mine does not, on a laptop.", "Try the new version.", talk]
+    story = [STORY, "She ran to his door.", "He opened it, slowly.", talk]
+    for thread, train in ((plain, None), (story, False)):
+        messages = [{"role": "user", "name": "a", "content": text, "train": None} for text in thread]
+        assert Ooc().clean_messages(messages)[-1].train is train
+
+
+def test_marked_only_leaves_talk_that_nothing_sets_apart():
+    text = f"{STORY}\n\nbrb dinner"
+    assert cleaned(text, marked_only=True) == text
+    assert cleaned(f"{STORY}\n\n((brb dinner))", marked_only=True) == STORY
+
+
+def test_a_higher_threshold_removes_less():
+    assert cleaned(f"{STORY}\n\nbrb dinner", threshold=9.0) == f"{STORY}\n\nbrb dinner"
+
+
+def test_a_transcript_is_never_cut():
+    assert Ooc(spoken=True).clean("He ran. (OOC: brb)") == []
+
+
+PIECES = st.sampled_from(
+    ["((", "))", "[", "]", "{", "}", "(", ")", "OOC:", "ooc", "//", "brb", "sorry this is short", "He ran.", '"', "*", " ", "\n", "\n\n", "lol", ":)", "`", "```", "\x00", "\ufffd", "i am back tomorrow.", "“", "Edit: typos", "|"]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=30).map("".join))
+def test_cleaning_twice_changes_nothing_more(text):
+    once = cleaned(text)
+    assert Ooc().clean(once) == []
+    assert not Ooc().clean(text) or once.strip()
+
+
+@pytest.mark.parametrize("text", ["(" * 10**6, "()" * 300_000, "(a b) " * 50_000, "“" * 10**6, "OOC:\n" * 20_000, "// a\n" * 50_000, "\n" * 10**6, "((a b. " * 50_000])  # fmt: skip
+def test_hostile_texts_end(text):
+    assert isinstance(Ooc().clean(text), list)
