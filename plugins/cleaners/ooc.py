@@ -4,20 +4,20 @@ Precision first: an aside left in costs a model little, a sentence taken out of 
 ("OOC: …", "((…))", "[ooc …]"); other brackets, lines and the first and last paragraphs of a post go where their words speak for it: `ooc_score`
 has the table of features and weights, `ooc_marks` where an aside may stand. Letters, logs, telepathy, radio and code stay.
 
-A post is cleaned again until nothing more goes, since an aside can hide another; if that takes more than ROUNDS, it is left as it was.
+A post is cleaned again until nothing more goes, since an aside can hide another; if that takes more than `removal.ROUNDS`, it is left as it was.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from plugins.cleaners.ooc_marks import SPAN_CHARS, candidates, code_spans
 from plugins.cleaners.ooc_score import BESIDE, FORMS, THRESHOLD, context_score, thread_context, words_score
+from plugins.cleaners.removal import Spans, in_rounds, kept, merged
 from plugins.contracts import Cleaner, Edit, Turn
 
-ROUNDS = 8
 UNIT_CHARS = 1000
 """The longest paragraph that goes without a mark, and the longest post that is an aside as a whole."""
 REACH = 3.0
@@ -25,8 +25,6 @@ REACH = 3.0
 
 _PARAGRAPH = re.compile(r"\S[^\n]*(?:\n[ \t]*[^\s][^\n]*)*")
 _VOICE = re.compile(r"[\"“«”*]|^\s*(?:>|<\w+>|[-•|#]|\d+\.)", re.MULTILINE)
-
-Spans = list[tuple[int, int]]
 
 
 class Ooc(Cleaner):
@@ -37,7 +35,11 @@ class Ooc(Cleaner):
     """
 
     name = "ooc"
-    kernels: ClassVar[tuple[str, ...]] = ("plugins.cleaners.ooc_marks", "plugins.cleaners.ooc_score")
+    kernels: ClassVar[tuple[str, ...]] = (
+        "plugins.cleaners.ooc_marks",
+        "plugins.cleaners.ooc_score",
+        "plugins.cleaners.removal",
+    )
     whole: Literal["mask", "remove", "keep"] = "mask"
     """A post that is an aside from end to end: "mask" leaves it to be read and not learned (`train` = false), "remove" empties it, "keep" leaves it. In a text without messages only "remove" does anything."""
     marked_only: bool = False
@@ -72,7 +74,7 @@ class Ooc(Cleaner):
         if not text.strip() or len(text) > SPAN_CHARS:
             return False
         marked = self._marked(text)
-        rest = "".join(text[start:end] for start, end in _kept([(0, len(text))], marked)).strip()
+        rest = "".join(text[start:end] for start, end in kept([(0, len(text))], marked)).strip()
         if not rest:
             return True
         if self.marked_only or len(text) > UNIT_CHARS or code_spans(text) or _VOICE.search(rest):
@@ -83,20 +85,11 @@ class Ooc(Cleaner):
         spans = [
             (c.start, c.end) for c in candidates(text) if self._reaches(text[c.start : c.end], c.form, None)
         ]
-        return _merged(text, spans)
+        return merged(text, spans)
 
     def _edits(self, text: str) -> list[Edit]:
-        """Rounds until nothing more goes, as edits of the text as it came."""
-        pieces: Spans = [(0, len(text))]
-        for _ in range(ROUNDS):
-            now = "".join(text[start:end] for start, end in pieces)
-            cuts = [_repaired(now, start, end) for start, end in self._asides(now)]
-            if not cuts:
-                return _between(pieces, len(text))
-            pieces = list(_kept(pieces, _merged(now, cuts)))
-            if not any(text[start:end].strip() for start, end in pieces):
-                return []  # nothing would be left: then it is no post with asides
-        return []
+        """What goes, in as many rounds as it takes."""
+        return in_rounds(text, self._asides)
 
     def _asides(self, text: str) -> Spans:
         """Spans of one round."""
@@ -108,7 +101,7 @@ class Ooc(Cleaner):
                 rest = text[max(0, found.start - BESIDE) : found.start] + text[found.end : found.end + BESIDE]
                 if self._reaches(content, found.form, rest):
                     spans.append((found.start, found.end))
-        spans = _merged(text, spans)
+        spans = merged(text, spans)
         return spans or ([] if self.marked_only else self._ends(text))
 
     def _ends(self, text: str) -> Spans:
@@ -159,53 +152,3 @@ class Ooc(Cleaner):
 
 def _first(text: str) -> int:
     return len(text) - len(text.lstrip())
-
-
-def _merged(text: str, spans: Spans) -> Spans:
-    """Ascending, those that touch or have only white space between them made one."""
-    merged: Spans = []
-    for start, end in sorted(spans):
-        if merged and (start <= merged[-1][1] or not text[merged[-1][1] : start].strip()):
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def _repaired(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span with the white space that would be one too many without it."""
-    before = start - len(text[max(0, start - 200) : start]) + len(text[max(0, start - 200) : start].rstrip())
-    behind = end + len(text[end : end + 200]) - len(text[end : end + 200].lstrip())
-    if not before or behind == len(text):
-        return before, behind
-    if text.count("\n", before, start) >= text.count("\n", end, behind) and (start == before or behind > end):
-        return start, behind
-    return before, end
-
-
-def _kept(pieces: Spans, cuts: Spans) -> Iterator[tuple[int, int]]:
-    """Pieces of the first text without `cuts`, which are spans of the pieces joined."""
-    offset, waiting = 0, iter([*cuts, (sum(e - s for s, e in pieces),) * 2])
-    cut = next(waiting)
-    for start, end in pieces:
-        at = start
-        while at < end:
-            place = offset + at - start
-            if place >= cut[1]:
-                cut = next(waiting, (1 << 62, 1 << 62))
-                continue
-            stop = min(end, start + (cut[0] if place < cut[0] else cut[1]) - offset)
-            if place < cut[0]:
-                yield at, stop
-            at = stop
-        offset += end - start
-
-
-def _between(pieces: Spans, length: int) -> list[Edit]:
-    """What lies outside the pieces, as edits."""
-    edits, at = [], 0
-    for start, end in [*pieces, (length, length)]:
-        if start > at:
-            edits.append(Edit(at, start, ""))
-        at = max(at, end)
-    return edits
