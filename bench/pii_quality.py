@@ -1,8 +1,9 @@
 r"""How well `pii` finds the planted values, and what it finds where nothing is.
 
-    .venv/bin/python bench/pii_quality.py [--half dev|aside]
+    .venv/bin/python bench/pii_quality.py [--half dev|aside] [--file PATH] [--no-examples]
 
-Recall by shape: a planted value is found where every letter and digit of it (in a URL: of its secret) lies in an edit. False alarms: every finding in the innocent
+`--file` scores the planted values of another file in the record shape of `labels/pii_planted.jsonl`, all of them whatever their half, in place of those. `--no-examples` runs the
+cleaner with `examples = false`. Recall by shape: a planted value is found where every letter and digit of it (in a URL: of its secret) lies in an edit. False alarms: every finding in the innocent
 lines; and in the 1,337 gold texts of WCXB, every finding that `labels/pii_real.jsonl` calls false or does not know. That file was made by reading each finding in its
 context, by the helper session (a language model) that wrote the cleaner, one reader: "true" is a value of its kind, whoever's (a company's telephone too); "example" one of its
 kind that a manual invented (john@example.com, 192.0.2.127), counted apart; "false" is nothing of the kind. Values are shown masked.
@@ -16,13 +17,14 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.labels import samples
 from plugins.cleaners.pii import Pii
+from schemas.errors import Corruption
 
 REAL = samples.REPO / "bench/labels/pii_real.jsonl"
 
@@ -52,10 +54,19 @@ def is_covered(text: str, start: int, end: int, spans: list[tuple[int, int]]) ->
     )
 
 
-def recall(half: samples.Half) -> None:
+def planted_in(path: Path) -> Iterator[tuple[samples.Planted, str]]:
+    """Each planted value of a file and its text. Raises Corruption where a span does not frame its value."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["text"][row["start"] : row["end"]] != row["value"]:
+            raise Corruption(f"{path}, {row['id']}: its span does not frame its value; correct start and end")
+        yield row, row["text"]
+
+
+def recall(cleaner: Pii, planted: Iterable[tuple[samples.Planted, str]], name: str) -> None:
     """Print recall by shape, and what was missed."""
-    cleaner, of, found = Pii(), Counter[str](), Counter[str]()
-    for row, text in samples.planted(half):
+    of, found = Counter[str](), Counter[str]()
+    for row, text in planted:
         start, end = row.get("secret") or (row["start"], row["end"])
         of[row["shape"]] += 1
         if is_covered(text, start, end, [(edit.start, edit.end) for edit in cleaner.clean(text)]):
@@ -64,12 +75,12 @@ def recall(half: samples.Half) -> None:
             print(f"  missed {row['id']} {row['shape']}: {masked(text[start:end])}")
     for shape in of:
         print(f"  {shape:22} {found[shape]:3} of {of[shape]:3}")
-    print(f"recall on {half}: {found.total()} of {of.total()} = {found.total() / of.total():.4f}")
+    print(f"recall on {name}: {found.total()} of {of.total()} = {found.total() / of.total():.4f}")
 
 
-def innocents(half: samples.Half) -> None:
+def innocents(cleaner: Pii, half: samples.Half) -> None:
     """Print the findings in innocent lines."""
-    cleaner, lines, alarms = Pii(), samples.rows("pii_innocent", half), 0
+    lines, alarms = samples.rows("pii_innocent", half), 0
     for row in lines:
         for start, end, kind in cleaner.findings(row["text"]):
             alarms += 1
@@ -77,13 +88,13 @@ def innocents(half: samples.Half) -> None:
     print(f"false alarms on innocents, {half}: {alarms} in {len(lines)} lines")
 
 
-def real() -> None:
+def real(cleaner: Pii) -> None:
     """Print the findings in real texts by verdict, and the speed."""
     judged = {}
     if REAL.exists():
         rows = map(json.loads, REAL.read_text(encoding="utf-8").splitlines())
         judged = {(row["file"], row["start"], row["end"], row["sha"]): row["verdict"] for row in rows}
-    cleaner, verdicts, n, size, seconds = Pii(), Counter[tuple[str, str]](), 0, 0, 0.0
+    verdicts, n, size, seconds = Counter[tuple[str, str]](), 0, 0, 0.0
     for file, text in real_texts():
         n, size, began = n + 1, size + len(text.encode()), time.process_time()
         edits = cleaner.clean(text)
@@ -113,10 +124,16 @@ def main() -> None:
     """Print all three."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--half", choices=["dev", "aside"], default="dev")
-    half = parser.parse_args().half
-    recall(half)
-    innocents(half)
-    real()
+    parser.add_argument("--file", type=Path)
+    parser.add_argument("--no-examples", action="store_true")
+    given = parser.parse_args()
+    cleaner = Pii(examples=not given.no_examples)
+    if given.file:
+        recall(cleaner, planted_in(given.file), given.file.name)
+    else:
+        recall(cleaner, samples.planted(given.half), given.half)
+    innocents(cleaner, given.half)
+    real(cleaner)
 
 
 if __name__ == "__main__":

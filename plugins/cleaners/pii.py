@@ -27,7 +27,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from plugins.cleaners import pii_addresses, pii_keys, pii_numbers, pii_phones, pii_urls
+from plugins.cleaners import pii_addresses, pii_examples, pii_keys, pii_numbers, pii_phones, pii_urls
 from plugins.contracts import Cleaner, Edit
 
 Kind = Literal["email", "phone", "ip", "card", "iban", "key", "private_key", "url_secret"]
@@ -51,6 +51,8 @@ class Pii(Cleaner):
     requires: ClassVar[tuple[str, ...]] = ("phonenumbers",)
     kernels: ClassVar[tuple[str, ...]] = (
         "plugins.cleaners.pii_addresses",
+        "plugins.cleaners.pii_columns",
+        "plugins.cleaners.pii_examples",
         "plugins.cleaners.pii_keys",
         "plugins.cleaners.pii_numbers",
         "plugins.cleaners.pii_phones",
@@ -63,6 +65,8 @@ class Pii(Cleaner):
     """Countries whose national telephone numbers are known, as ISO 3166 codes. International ones ("+47 …") are known for all."""
     placeholder: str = "[{kind}]"
     """What stands in place of a finding; {kind} becomes EMAIL, PHONE, …"""
+    examples: bool = True
+    """Replace what is reserved for examples as well: example.com, 192.0.2.7, 2001:db8::1, (212) 555-0123, cards for tests."""
 
     def check(self) -> None:
         """The regions exist."""
@@ -95,7 +99,9 @@ class Pii(Cleaner):
             if kind not in self.kinds:
                 continue
             for start, end in self._finder(kind)(text):
-                if taken.add(start, end):
+                if taken.add(start, end) and (
+                    self.examples or not pii_examples.is_example(kind, text[start:end])
+                ):
                     found.append((start, end, kind))
         return sorted(found)
 

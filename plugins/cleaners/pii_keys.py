@@ -8,7 +8,9 @@ or `password` with ":", "=", "=>" or "is" between. What follows must be random:
     password             8 characters or more, of three of those classes
 
 A text of 32 to 128 letters and digits in one piece, with lower case, upper case and at least 3 digits, and 4 bits a character, is one where a word such as "key" or "token"
-stands within 48 characters before: that is how a column of a table looks. Placeholders ("YOUR_API_KEY", "<token>", "xxxx", Amazon's "…EXAMPLE") are left.
+stands within 48 characters before: that is how a column of a table looks. 32 to 64 hexadecimal digits in one piece, letters among them, are one where such a word, "bearer", "revoked" or
+"leaked" stands within 48 characters before or heads their column, and no word such as "commit", "sha", "md5", "checksum" or "fingerprint" stands within 48 before or 32 behind: for
+a commit looks the same. 40 in capitals are left: so OpenPGP writes whose key it is. Placeholders ("YOUR_API_KEY", "<token>", "xxxx", Amazon's "…EXAMPLE") are left.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+
+from plugins.cleaners.pii_columns import heading
 
 Span = tuple[int, int]
 
@@ -72,7 +76,21 @@ _BEARER = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(
-    r"key|token|secret|api|credential|passw|auth(?!or)|schlüssel|cookie|session", re.IGNORECASE
+    r"key|token|secret|api|credential|passw|auth(?!or(?!iz|is))|bearer|schlüssel|cookie|session|revoked|leaked",
+    re.IGNORECASE,
+)
+_HEX = re.compile(
+    r"(?<![\w+/=.:#@-])(?:[0-9a-f]{32,64}|(?![0-9A-F]{40}(?![0-9A-F]))[0-9A-F]{32,64})(?![\w+/=-]|\.\w)"
+)
+_HEX_WORD = re.compile(
+    r"(?<![a-z])(?:(?:api|access|auth|secret|private|app|client|account|license|licence|shared|signing|encryption|session|master|my|our|the|old|new)[ _-]?)?keys?(?![a-z])"
+    r"|token|secret|apikey|credential|passw|\bauth(?!or(?!iz|is))|bearer|schlüssel|cookie|session|revoked|leaked",
+    re.IGNORECASE,
+)
+_HASH_WORD = re.compile(
+    r"\bgit\b|commit|sha-?\d|\bsha|\bmd5|md5sum|hash|digest|checksum|prüfsumme|etag|fingerprint|integrity|\brev(?:ision)?\b|bisect|revert|merge|blob|\btree\b|parent|uuid|guid"
+    r"|\b(?:cache|primary|foreign|public|signing|rsa|dsa|gpg|pgp|host|sort|partition)[ _-]?key|signature|signed|\bimage|layer|torrent|magnet|fixed (?:in|by)",
+    re.IGNORECASE,
 )
 _BARE = re.compile(r"(?<![\w+/=.-])[A-Za-z0-9_-]{32,128}(?![\w+/=-])")
 _FINGERPRINT = re.compile(r"\Akeys?[ :]{1,3}(?:0x)?[0-9A-Fa-f]{16,40}\Z", re.IGNORECASE)
@@ -120,6 +138,18 @@ def _told(text: str) -> Iterator[Span]:
     for match in _BARE.finditer(text):
         if _WORD.search(text, max(0, match.start() - 48), match.start()) and _is_bare(match[0]):
             yield match.span()
+    yield from (match.span() for match in _HEX.finditer(text) if _is_hex_secret(text, *match.span()))
+
+
+def _is_hex_secret(text: str, start: int, end: int) -> bool:
+    """Whether hexadecimal digits are a secret, and no hash, by the words around them on their line and over their column."""
+    lead = text[max(0, start - 48) : start]
+    tail = text[end : end + 32].partition("\n")[0]
+    above = heading(text, start)
+    before = above or lead[lead.rfind("\n") + 1 :]
+    if not _HEX_WORD.search(before) or _HASH_WORD.search(before) or _HASH_WORD.search(tail):
+        return False
+    return is_random(text[start:end], 32)
 
 
 def is_dummy(value: str) -> bool:

@@ -2,7 +2,7 @@
 
 A card has a brand's first digits (ISO/IEC 7812) and length, a right Luhn digit, and is written in one piece, in fours, or as its brand prints
 it (4-6-5, 4-6-4), one separator throughout. One in one piece is left alone inside a URL, behind "#", and behind a word such as "ISBN" or "id"; a Maestro
-card of other than 16 digits, and a card of 13 or 19, needs groups or a word such as "card" before.
+or UnionPay card of other than 16 digits, and a card of 13 (as long as an EAN), needs groups, a word such as "card" before or over its column, or a date such as "02/28" behind.
 
 An IBAN has its country's length (ISO 13616 registry) and mod 97 = 1; blanks or hyphens may stand between its characters. It is in one case and has 7 digits or more.
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+
+from plugins.cleaners.pii_columns import heading
 
 Span = tuple[int, int]
 
@@ -22,6 +24,10 @@ _BRANDS = re.compile(
 )
 _CARD_WORD = re.compile(
     r"card|karte|carte|visa|master|amex|maestro|credit|kredit|debit|\bpan\b", re.IGNORECASE
+)
+_EXPIRY = re.compile(
+    r"[ ,;|]{1,3}(?:exp\w*\.?:? ?)?(?:0[1-9]|1[0-2]) ?[/-] ?(?:20)?[2-4]\d\b|[ ,;|]{1,3}cv[vc]2?\b",
+    re.IGNORECASE,
 )
 _OTHER = re.compile(
     r"(?:isbn\S*|issn|ean|upc|gtin|imei|\bids?|uid|doi|pmid|serial|ticket|tracking|timestamp|phone|tel|order|invoice|=)[\s:.#\"'=]*\Z",
@@ -79,12 +85,16 @@ def _stands_alone(text: str, start: int, length: int, *, maestro: bool) -> bool:
     """Whether digits in one piece may be a card, by what stands before them."""
     lead = text[max(0, start - 40) : start]
     lead = lead[lead.rfind("\n") + 1 :]
-    if _CARD_WORD.search(lead):
+    if (
+        _CARD_WORD.search(lead)
+        or _EXPIRY.match(text, start + length)
+        or _CARD_WORD.search(heading(text, start))
+    ):
         return True
     word = re.split(r"\s", lead)[-1]
     if "/" in word or "-" in word[-1:] or (_OTHER.search(lead) and not re.search(r"number=\Z", lead)):
         return False
-    return length in ({16} if maestro else {14, 15, 16})
+    return length in ({16} if maestro else {14, 15, 16, 19})
 
 
 def luhn(digits: str) -> bool:

@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from corpus.phases.edits import apply
 from plugins.cleaners.pii import Pii
+from plugins.cleaners.pii_columns import heading
 from plugins.cleaners.pii_keys import is_random
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,6 +65,22 @@ def test_cleaning_twice_changes_nothing_more(text, placeholder):
         ('api_key = "b896db15ec7234c8824fb8a65008d662"', 'api_key = "[KEY]"'),
         ("sha256: b896db15ec7234c8824fb8a65008d662", "sha256: b896db15ec7234c8824fb8a65008d662"),
         (f"use {GITHUB}.", "use [KEY]."),
+        ("2125550123 and 07700900123, 9876543210", "2125550123 and 07700900123, 9876543210"),
+        ("text me 2125550123 or 07400112233 (mobile)", "text me [PHONE] or [PHONE] (mobile)"),
+        ("id,mobile,age\n77,2125550123,31\n78,2125550124,9", "id,mobile,age\n77,[PHONE],31\n78,[PHONE],9"),
+        ("id,pages,age\n77,2125550123,31", "id,pages,age\n77,2125550123,31"),
+        ("Phone:\n2125550123\nBuild\n2125550123", "Phone:\n[PHONE]\nBuild\n2125550123"),
+        ("Lost: tabby cat. 07400112233\nLost 07400112233 bits", "Lost: tabby cat. [PHONE]\nLost 07400112233 bits"),
+        ("0711/12345-678, 0711 12345-678", "[PHONE], [PHONE]"),
+        ("polled mode on the 8250/16550", "polled mode on the 8250/16550"),
+        ("Keys 1-1 of 1 for DA73759BF8619E484E5A3B47389A54219C0F2430", "Keys 1-1 of 1 for DA73759BF8619E484E5A3B47389A54219C0F2430"),
+        ("he sent 4532457586083259204", "he sent [CARD]"),
+        ("he sent 4222222222222", "he sent 4222222222222"),
+        ("here 4222222222222 04/27", "here [CARD] 04/27"),
+        ("Authorization: Bearer b896db15ec7234c8824fb8a65008d662", "Authorization: Bearer [KEY]"),
+        ("the leaked one, b896db15ec7234c8824fb8a65008d662", "the leaked one, [KEY]"),
+        ("token parser, see commit b896db15ec7234c8824fb8a65008d66200112233", "token parser, see commit b896db15ec7234c8824fb8a65008d66200112233"),
+        ("the cache key for it: b896db15ec7234c8824fb8a65008d662 (md5)", "the cache key for it: b896db15ec7234c8824fb8a65008d662 (md5)"),
         (f"a\n{PEM}-----END RSA PRIVATE KEY-----\nb", "a\n[PRIVATE_KEY]\nb"),
         ("-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----"),
     ],
@@ -77,6 +94,31 @@ def test_only_the_kinds_asked_for_go_and_placeholders_follow_the_pattern():
     assert clean(text, kinds=("ip",), placeholder="<{kind}>") == "dana@inn.example <IP>"
 
 
+def test_what_is_reserved_for_examples_stays_if_asked():
+    text = "john@mail.example.com 192.0.2.127 2001:db8::7 +1 212 555 0123, 4111 1111 1111 1111 GB29 NWBK 6016 1331 9268 19"
+    assert clean(text, examples=False) == text
+    assert clean(text) == "[EMAIL] [IP] [IP] [PHONE], [CARD] [IBAN]"
+    assert clean("jo@inn.shop 81.174.22.190 +44 20 7123 4567", examples=False) == "[EMAIL] [IP] [PHONE]"
+
+
+@settings(max_examples=200)
+@given(TEXTS)
+def test_cleaning_all_but_examples_twice_changes_nothing_more(text):
+    once = clean(text, examples=False)
+    assert clean(once, examples=False) == once
+
+
+@given(st.text(alphabet='",|;\t\nap1', max_size=60), st.integers(0, 60))
+def test_a_heading_is_text_of_a_line_above(text, place):
+    place = min(place, len(text))
+    assert heading(text, place) in text[:place]
+
+
+def test_commas_in_quotes_part_no_columns():
+    assert clean('"a, b",phone\n"c, 1",2125550123\n') == '"a, b",phone\n"c, 1",[PHONE]\n'
+    assert clean('phone,a,b\n"2, 2125550123, 3"') == 'phone,a,b\n"2, 2125550123, 3"'
+
+
 def test_national_numbers_are_those_of_the_regions():
     assert clean("ring 0171 3920021", regions=("US",)) == "ring 0171 3920021"
     assert clean("ring 079 123 45 67", regions=("CH",)) == "ring [PHONE]"
@@ -87,7 +129,7 @@ def test_a_region_that_is_none_is_a_fault_that_says_what_to_type():
         Pii(regions=("UK",)).check()
 
 
-@pytest.mark.parametrize("text", ["1" * 10**6, "a@" * 10**5, "1 " * 10**5, "(" * 10**6, "aB1" * 10**5, "key=" * 10**5, "-----BEGIN PRIVATE KEY-----" * 10**4, "2000:" * 10**5, "(at)" * 10**5])  # fmt: skip
+@pytest.mark.parametrize("text", ["1" * 10**6, "a@" * 10**5, "1 " * 10**5, "(" * 10**6, "aB1" * 10**5, "key=" * 10**5, "-----BEGIN PRIVATE KEY-----" * 10**4, "phone,id\n" + "2125550123,7\n" * 10**4, "2000:" * 10**5, "(at)" * 10**5])  # fmt: skip
 def test_hostile_texts_end(text):
     Pii().clean(text)
 
