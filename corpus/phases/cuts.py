@@ -69,7 +69,7 @@ class Borders:
 
     text: str
     tokens: Alignment
-    turns: Sequence[int] = ()
+    turns: Sequence[int] | Ints = ()
 
     @cached_property
     def characters(self) -> Ints:
@@ -165,10 +165,10 @@ def runs(
     return [*found, Run(start, stop, level, back)]
 
 
-def _levels(text: str, turns: Sequence[int], begin: int, end: int) -> Iterator[list[Gap]]:
+def _levels(text: str, turns: Sequence[int] | Ints, begin: int, end: int) -> Iterator[list[Gap]]:
     """The gaps between `begin` and `end`, coarsest level first; a finer level is looked for only when it is asked for."""
     first, last = np.searchsorted(turns, [begin, end]) if len(turns) else (0, 0)
-    yield [(turn, turn) for turn in turns[first:last]]
+    yield [(int(turn), int(turn)) for turn in turns[first:last]]
     chapters: list[Gap] = []
     paragraphs: list[Gap] = []
     lines: list[Gap] = []

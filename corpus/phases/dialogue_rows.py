@@ -18,6 +18,7 @@ Rejected: rows that end in the middle of a unit wherever they are full. Half of 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -118,6 +119,7 @@ class Conversation:
         self.own, self.carried = self._carried()
         self.room = dialogue.room - max(len(self.carried), self.own - first)
         self.groups, self.tail = self._groups()
+        self.units = [unit for group in self.groups for unit in group.units]
         self.plans: list[Plan] = []
         self.lost = 0
 
@@ -192,10 +194,8 @@ class Conversation:
     def _back(self, before: int, start: int, stop: int) -> int:
         """Where the overlap of a row [start, stop) begins: at a unit of the row before, which began at `before`; `start` for none."""
         reach = min(self.dialogue.overlap, self.room - (stop - start))
-        if reach <= 0:
-            return start
-        units = (unit for group in self.groups for unit in group.units if before <= unit < start)
-        return min((unit for unit in units if start - unit <= reach), default=start)
+        place = bisect_left(self.units, max(before, start - reach))
+        return min(self.units[place], start) if reach > 0 else start
 
     def _pack(self, start: int, least: int, most: int) -> None:
         """A row of whole groups, with the untrained end of the conversation where that fits."""

@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer
 
-from corpus.phases.alignment import Alignment
+from corpus.phases.alignment import Alignment, Ints
 from corpus.phases.cuts import Borders, runs
 from corpus.phases.dialogue_rows import Crowded, Dialogue, is_dialogue
 from corpus.phases.encoding import Encoded, Encoder, Refusal, Rendered
@@ -207,14 +207,14 @@ def labels_of(ids: Ids, tokens: Alignment, spans: Sequence[Span]) -> Ids:
     return np.where(kept, ids, np.int32(UNTRAINED))
 
 
-def _openings(spans: Sequence[Span]) -> list[int]:
+def _openings(spans: Sequence[Span]) -> Ints:
     """The characters at which a message begins that a row may begin with."""
     found, place = [], 0
     for span in spans:
         if span.turn is not None and span.opens:
             found.append(place)
         place += len(span.text)
-    return found
+    return np.array(found, np.int64)
 
 
 def _render(

@@ -127,6 +127,7 @@ STAYS: dict[str, Change] = {
     "[train]": recipe("seed = 1", "seed = 2\nlearning_rate = 0.5"),
     "a [mix] that drops nothing": recipe("[split]", "[mix]\nseed = 3\n\n[split]"),
     "a default written out": recipe("min_words = 3", "min_words = 3\nmin_chars = 0"),
+    "no overlap, written out": recipe('model = "model"', 'model = "model"\noverlap = 0\nheader = []'),
     "a file's time": lambda folder: (folder / "site" / "0.txt").touch(),
     "a comment in the recipe": recipe("[split]", "# the split\n[split]"),
     "a file no glob names": content("site/notes.md", "Nothing."),
@@ -154,6 +155,9 @@ MOVES: dict[str, Change] = {
     "a cap": recipe("[split]", "[mix]\ncap = { site = 9 }\n\n[split]"),
     "the tokenizer": other_tokenizer,
     "the longest row": recipe('model = "model"', 'model = "model"\nmax_tokens = 99'),
+    "an overlap": recipe('model = "model"', 'model = "model"\noverlap = 9'),
+    "the shortest row": recipe('model = "model"', 'model = "model"\nmin_tokens = 9'),
+    "a header": recipe('model = "model"', 'model = "model"\nheader = ["title"]'),
     "the order of the sources' names": recipe('name = "table"', 'name = "rows"'),
 }
 

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from corpus.phases import tokenize as phase
 from corpus.phases.tokenize import Cutting, tokenize
 from plugins.contracts import Format, Span
+from plugins.formats.chat import Chat
 from plugins.formats.text import Text
 
 START, END = "<|im_start|>", "<|im_end|>"
@@ -376,6 +377,32 @@ def test_rows_of_dialogues_do_not_depend_on_how_they_are_batched(size, monkeypat
     monkeypatch.setattr(phase, "BATCH_CHARACTERS", size)
     found = tokenize(table, Spans(), tokenizer, Cutting(96, overlap=8), eos(tokenizer))
     assert all(one.equals(other) for one, other in zip(found, expected, strict=True))
+
+
+def test_an_episode_of_role_play_is_learned_whole_and_only_what_its_game_master_says(shared_data: Path):
+    tokenizer = smollm2()
+    path = shared_data / "dialogue" / "crd3-sample" / "data" / "cleaned data" / "C2E001.json"
+    episode = json.loads(path.read_text())["TURNS"]
+    turns = [(turn["NAMES"][0], " ".join(turn["UTTERANCES"])) for turn in episode]
+    messages = [
+        {"role": None, "name": name, "content": words.strip(), "train": None} for name, words in turns
+    ]
+    chat = Chat(model_speaks="MATT").prepared(SMOLLM2.parent)
+    table = documents(None, messages=[messages])
+    tables = tokenize(table, chat, tokenizer, Cutting(1024), eos(tokenizer))
+    rows, cuts = rows_and_cuts(tables)
+    assert len(rows) > 50
+    taught = [
+        tokenizer.decode([label for label in row["labels"] if label != -100], skip_special_tokens=False)
+        for row in rows
+    ]
+    spans = chat.render(None, messages)
+    assert "".join(taught) == "".join(span.text for span in spans if span.trained)
+    assert all(row["n_trained"] for row in rows)
+    total = len(inference(tokenizer, "".join(span.text for span in spans)))
+    lost, repeated = (sum(cut[name] for cut in cuts.values()) for name in ("n_lost", "n_repeated"))
+    assert sum(row["n_tokens"] for row in rows) - repeated + lost == total
+    assert lost / total < 0.05
 
 
 # ------------------------------------------------------------------------------------------------ options, in texts
