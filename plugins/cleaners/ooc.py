@@ -20,10 +20,11 @@ from plugins.contracts import Cleaner, Edit, Turn
 
 UNIT_CHARS = 1000
 """The longest paragraph that goes without a mark, and the longest post that is an aside as a whole."""
-REACH = 3.0
+REACH = 4.5
 """The most that context can add."""
 
 _PARAGRAPH = re.compile(r"\S[^\n]*(?:\n[ \t]*[^\s][^\n]*)*")
+_WRAPPED = re.compile(r"(-{1,3}|~{1,3}|={1,3}|\*{3}|<<|>>)[ \t]*(\w[^\n]{3,200}?)[ \t]*(?:\1|<<|>>)")
 _VOICE = re.compile(r"[\"“«”*]|^\s*(?:>|<\w+>|[-•|#]|\d+\.)", re.MULTILINE)
 
 
@@ -121,12 +122,15 @@ class Ooc(Cleaner):
         ):
             content = text[start:end]
             if body[0] < start or (0 < end < body[1]):
-                if len(content) > UNIT_CHARS or not self._alone(text, start, end, content):
+                wrapped = _WRAPPED.fullmatch(content.strip())
+                if len(content) > UNIT_CHARS or not self._alone(
+                    text, start, end, wrapped[2] if wrapped else content
+                ):
                     continue
                 if REACH + words_score(content).total < self.threshold:
                     continue
                 rest = text[max(0, start - BESIDE) : start] + text[end : end + BESIDE]
-                if self._reaches(content, form, rest):
+                if self._reaches(content, "wrapped" if wrapped else form, rest):
                     return [(start, end)]
         return []
 

@@ -24,7 +24,7 @@ _MARK = r"(?:ooc\d?\b|o\.o\.c\b\.?|out of character\b|[o0]t\s*(?=[\])}:–—-])
 _MARKED = re.compile(r"[\s([{*_~/.|<>-]{0,12}" + _MARK, re.IGNORECASE)
 _LINE = re.compile(
     r"^[ \t]*[*_~]{0,3}(?:"
-    r"(?P<marked>ooc\d?\b(?!\s+\w+\s+(?:of|and)\b)|o\.o\.c\b|out of character\s*[:–—-]|ot\s*[:–—-]\s|[\[(]ot[\])]|(?:mod|admin|gm|dm|player) note\b|(?:mod|cw|tw|a/n|content warnings?|trigger warnings?)[*_~]{0,3}\s*:)"
+    r"(?P<marked>/{0,2}ooc\d?\b(?!\s+\w+\s+(?:of|and)\b)|o\.o\.c\b|out of character\s*[:–—-]|ot\s*[:–—-]\s|[\[(]ot[\])]|(?:mod|admin|gm|dm|player) note\b|(?:mod|cw|tw|a/n|content (?:warning|note)s?|trigger warnings?|player'?s note)[*_~]{0,3}\s*:|[ct]w for\b|edited to\b)"
     r"|(?P<slashes>//(?![/\w])|>>(?!>)(?=[^\n]*<<[ \t]*$))"
     r"|(?P<edit>edit(?:ed)?\d?[*_~]{0,3}\s*:)"
     r")",
@@ -197,11 +197,11 @@ def _bracket(text: str, start: int, end: int, *, closed: bool) -> Candidate | No
     if not closed and not (double and begins):
         return None
     inner = text[start:end].strip("*_~([{}]) ")
-    if _CODE.search(inner) or " " not in inner:
+    if _CODE.search(inner) or (" " not in inner and not (double and begins and ends and inner)):
         return None
     if not (begins and ends) and not _between_sentences(text, start, end):
         return None
-    form = "double" if double else "bracket"
+    form = ("double" if text[start:end].strip("*_~")[0] == "(" else "double-square") if double else "bracket"
     return Candidate(start, end, form if begins and ends else f"{form}-inside")
 
 

@@ -1,5 +1,7 @@
 """`ooc`: what goes, what stays, and that it may be run twice."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -37,6 +39,10 @@ def turn(text, **options):
         "(OOC: I never closed this",
         "brb dinner",
         "sorry this is short, more tomorrow",
+        "over to you, tallow :)",
+        "(can somebody remind me what colour her eyes are?)",
+        "~ back from vacation, sorry! ~",
+        "Out of character: where did they park?",
         "[Deception DC 14, rolled a 3, sorry]",
     ],
 )
@@ -111,6 +117,18 @@ def test_a_higher_threshold_removes_less():
 
 def test_a_transcript_is_never_cut():
     assert Ooc(spoken=True).clean("He ran. (OOC: brb)") == []
+
+
+BOOKS = Path(__file__).resolve().parents[4] / "shared/data/books"
+
+
+@pytest.mark.skipif(not BOOKS.is_dir(), reason="the shared data are absent")
+@pytest.mark.parametrize("name", ["Frankenstein_84/84-0.txt", "Pride-and-Prejudice_1342/1342-0.txt"])
+def test_nothing_goes_from_novels(name):
+    text = (BOOKS / name).read_text(encoding="utf-8")
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")][40:-90]
+    posts = ["\n\n".join(paragraphs[at : at + 3]) for at in range(0, len(paragraphs), 3)]
+    assert [post for post in posts if Ooc().clean(post)] == []
 
 
 PIECES = st.sampled_from(
