@@ -52,7 +52,7 @@ class Filler(Cleaner):
     """Takes out unnecessary words by lists the recipe names; without `lists` and `words` it does nothing.
 
     >>> Filler(lists=["en"]).clean("Basically, it is, you know, a shed.")  # It is a shed.
-    [Edit(start=0, end=12, after='I'), Edit(start=17, end=28, after='')]
+    [Edit(start=0, end=12, after='I'), Edit(start=16, end=27, after='')]
     """
 
     name = "filler"

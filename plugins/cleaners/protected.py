@@ -54,12 +54,9 @@ _BEFORE = " \"'“”‘’«»„‚‹›()[]{}<>,.;:!?…*—–"
 def protected(text: str) -> Spans:
     """All protected spans of a text, merged.
 
-    >>> [
-    ...     text[a:b]
-    ...     for text in ["See `x y`, me@b.org or /etc/teh and getTeh(); then teh end"]
-    ...     for a, b in protected(text)
-    ... ]
-    ['`x y`', 'me@b.org', '/etc/teh', 'getTeh();']
+    >>> text = "See `x y`, me@b.org or /etc/teh and getTeh(); then teh end"
+    >>> [text[start:end] for start, end in protected(text)]
+    ['`x y`,', 'me@b.org', '/etc/teh', 'getTeh();']
     """
     spans = _fences(text) if "```" in text or "~~~" in text else []
     if "`" in text:
