@@ -49,7 +49,7 @@ class Spelling(Cleaner):
     """known: what codespell's dictionary lists. symspell: also words near one English word and no other; fewer of those are right."""
     ignore: tuple[str, ...] = ()
     """Words left alone, in any case: `["teh"]`."""
-    words: dict[str, str] = {}
+    words: dict[str, str] = Field(default={})
     """Corrections of your own, made wherever the word stands outside code and addresses: `{ grammer = "grammar" }`."""
     files: Annotated[tuple[str, ...], Beside()] = ()
     """Files of more such, one a line: "grammer->grammar" is corrected, "teh->" is left alone, "#" begins a comment."""
