@@ -7,7 +7,7 @@ in front is never trained. Planning is a matter of positions (`text_rows`, `dial
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -73,6 +73,21 @@ class Cut:
     level: str
     n_lost: int
     n_repeated: int
+
+
+def taught(planned: Planned, labels: Ids, *, ends: bool) -> Planned:
+    """Without the rows of which nothing is trained, such as the middle of a long message that is only read: no loss could be taken on one. Their
+    tokens are lost at the next cut. With `ends`, the last row stays for its EOS."""
+    plans: list[Plan] = []
+    lost = 0
+    for number, plan in enumerate(planned.plans, 1):
+        last = ends and number == len(planned.plans)
+        if not last and bool(np.all(labels[plan.start : plan.stop] == UNTRAINED)):
+            lost += plan.lost + plan.stop - plan.start
+        else:
+            plans.append(replace(plan, lost=plan.lost + lost))
+            lost = 0
+    return Planned(plans, planned.lost + lost)
 
 
 def rows_of(

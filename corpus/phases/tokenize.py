@@ -44,6 +44,7 @@ from corpus.phases.row_plan import (
     cut_table,
     cuts_of,
     rows_of,
+    taught,
 )
 from plugins.contracts import Format, Span
 
@@ -60,6 +61,9 @@ REFUSALS = pa.schema([
     pa.field("detail", pa.string()),
 ])
 """Documents that became no row: `stage` is format or tokenize; `reason` is empty, untrained, failed, short or crowded."""
+
+
+NOTHING = "no token of it is trained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +144,11 @@ class Cutter:
         if dialogue and borders is not None:
             planned = self._dialogue(document, borders, ids, labels)
         else:
-            planned = self._text(ids, head, borders, room, len(end))
+            planned = taught(self._text(ids, head, borders, room, len(end)), labels, ends=len(end) > 0)
         if isinstance(planned, Refusal):
             return planned
+        if not planned.plans:
+            return Refusal(document.doc_id, "tokenize", "untrained", NOTHING)
         characters = None if borders is None else borders.characters
         return rows_of(document, planned, ids, labels, characters, end), cuts_of(document, planned)
 
@@ -165,8 +171,6 @@ class Cutter:
             planned = dialogue.planned()
         except Crowded as crowded:
             return Refusal(document.doc_id, "tokenize", "crowded", str(crowded))
-        if not planned.plans:
-            return Refusal(document.doc_id, "tokenize", "untrained", "no token of it is trained")
         return planned
 
     def _alone(self, spans: Sequence[Span]) -> Ids:

@@ -98,18 +98,22 @@ def test_both_ways_to_align_agree_on_where_byte_level_rows_end(text, max_tokens)
 )
 def test_no_token_is_trained_that_holds_an_untrained_character(text, max_tokens, kind):
     tokenizer = TOKENIZERS[kind]()
-    chunks, refusals, _ = tokenize(documents(text), Halves(), tokenizer, Cutting(max_tokens), eos(tokenizer))
+    chunks, refusals, cuts = tokenize(documents(text), Halves(), tokenizer, Cutting(max_tokens), eos(tokenizer))
     rows = chunks.to_pylist()
     if not rows:
         assert refusals["reason"].to_pylist() == ["untrained"]
         return
+    lost = {cut["position"]: cut["n_lost"] for cut in cuts.to_pylist()}
     offsets = Tokenizer.from_str(tokenizer.to_str()).encode(text, add_special_tokens=False).offsets
     trained = np.repeat(
         [span.trained for span in Halves().render(text, None)],
         [len(span.text) for span in Halves().render(text, None)],
     )
-    labels = [label for row in rows for label in row["labels"]]
-    ids = [token for row in rows for token in row["input_ids"]]
+    labels, ids = [], []
+    for row in rows:
+        gap = [-100] * lost.get(row["position"] - 1, 0)  # rows of which nothing is trained
+        labels += gap + row["labels"]
+        ids += gap + row["input_ids"]
     assert labels[-1] == ids[-1] == eos(tokenizer)
     for label, token, (start, end) in zip(labels, ids, offsets, strict=False):
         assert label in {token, -100}
@@ -224,3 +228,17 @@ def test_one_word_of_two_megabytes_is_cut_into_full_rows():
     assert refusals.num_rows == 0
     assert set(chunks["n_tokens"].to_pylist()[:-1]) == {2048}
     assert chunks["char_end"].to_pylist()[-1] == 2_000_000
+
+
+def test_a_row_of_which_nothing_is_trained_is_left_out_and_its_tokens_are_counted():
+    tokenizer = byte_level()
+    text = "He came in. [" + "They read on and on. " * 40 + "] She left."
+    chunks, refusals, cuts = tokenize(documents(text), Halves(), tokenizer, Cutting(32), eos(tokenizer))
+    rows = chunks.to_pylist()
+    assert refusals.num_rows == 0
+    assert len(rows) >= 2
+    assert all(row["n_trained"] for row in rows)
+    assert [row["position"] for row in rows] == list(range(len(rows)))
+    lost = sum(cuts["n_lost"].to_pylist())
+    assert lost > 200
+    assert sum(row["n_tokens"] for row in rows) + lost == len(whole(tokenizer, text)) + 1
