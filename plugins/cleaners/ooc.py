@@ -14,14 +14,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from plugins.cleaners.ooc_marks import SPAN_CHARS, candidates, code_spans
-from plugins.cleaners.ooc_score import BESIDE, FORMS, THRESHOLD, context_score, thread_context, words_score
+from plugins.cleaners.ooc_score import (
+    BESIDE,
+    CONTEXT,
+    FORMS,
+    MOST,
+    THRESHOLD,
+    context_score,
+    thread_context,
+    words_score,
+)
 from plugins.cleaners.removal import Spans, in_rounds, kept, merged
 from plugins.contracts import Cleaner, Edit, Turn
 
 UNIT_CHARS = 1000
 """The longest paragraph that goes without a mark, and the longest post that is an aside as a whole."""
-REACH = 4.5
-"""The most that context can add."""
+
 
 _PARAGRAPH = re.compile(r"\S[^\n]*(?:\n[ \t]*[^\s][^\n]*)*")
 _WRAPPED = re.compile(r"(-{1,3}|~{1,3}|={1,3}|\*{3}|<<|>>)[ \t]*(\w[^\n]{3,200}?)[ \t]*(?:\1|<<|>>)")
@@ -61,7 +69,8 @@ class Ooc(Cleaner):
     def clean_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
         """As `clean`, post by post; a post that is all aside is masked, emptied or kept."""
         turns, texts = [], [message["content"] or "" for message in messages]
-        for text, lean in zip(texts, thread_context(texts), strict=True):
+        leans = [CONTEXT["transcript"]] * len(texts) if self.spoken else thread_context(texts)
+        for text, lean in zip(texts, leans, strict=True):
             if not self.is_whole(text, lean):
                 turns.append(Turn() if self.spoken else Turn(content=self._edits(text)))
             elif self.whole == "mask":
@@ -98,7 +107,7 @@ class Ooc(Cleaner):
         for found in candidates(text):
             content = text[found.start : found.end]
             base = FORMS[found.form]
-            if base >= self.threshold or base + REACH + words_score(content).total >= self.threshold:
+            if base >= self.threshold or base + MOST + words_score(content).total >= self.threshold:
                 rest = text[max(0, found.start - BESIDE) : found.start] + text[found.end : found.end + BESIDE]
                 if self._reaches(content, found.form, rest):
                     spans.append((found.start, found.end))
@@ -112,7 +121,7 @@ class Ooc(Cleaner):
         first = text.find("\n", *body)
         if first < 0:
             return []
-        gap = max(text.rfind("\n\n", *body) + 2, body[0])
+        gap = text.rfind("\n\n", *body) + 2 if "\n\n" in text[slice(*body)] else body[0]
         top = text.find("\n\n", *body)
         for start, end, form in (
             (gap, body[1], "last"),
@@ -127,7 +136,7 @@ class Ooc(Cleaner):
                     text, start, end, wrapped[2] if wrapped else content
                 ):
                     continue
-                if REACH + words_score(content).total < self.threshold:
+                if (said := words_score(content).total) <= 0 or MOST + said < self.threshold:
                     continue
                 rest = text[max(0, start - BESIDE) : start] + text[end : end + BESIDE]
                 if self._reaches(content, "wrapped" if wrapped else form, rest):
@@ -149,9 +158,9 @@ class Ooc(Cleaner):
         if form == "marked":
             return FORMS[form] >= self.threshold
         total = FORMS[form] + words_score(content).total
-        if rest is None or total + REACH < self.threshold:
+        if rest is None or total + MOST < self.threshold:
             return rest is None and total >= self.threshold
-        return total + context_score(content, rest).total >= self.threshold
+        return total + context_score(content, rest, self.threshold - total).total >= self.threshold
 
 
 def _first(text: str) -> int:

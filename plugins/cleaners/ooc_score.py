@@ -10,11 +10,13 @@ Words between quotation marks and asterisks are somebody's in the story, so no f
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 THRESHOLD = 3.0
 
@@ -66,8 +68,8 @@ PHRASES: tuple[tuple[str, float, str, str], ...] = (
      r"|(?:happy|glad) to (?:edit|change|fix|adjust)|ok(?:ay)? (?:with|if)|hope (?:it's|this is|that's|thats|its) (?:ok(?:ay)?|alright|all right|fine)|up for grabs|your (?:posts?|cue|turn)|kill (?:him|her|them|off) off"
      r"|skip me|to write|write (?:more|a|it)|re-?plot|proofread\w*|goosebumps|(?:dead|last|old) (?:game|board|rp)|posts? (?:a|per) (?:day|week)|jump in|tag(?:ging)? (?:me|you)|time ?skip|fade to black"
      r"|wrap (?:this|it) up|writer'?s? block|my muse|muse is|who'?s next|next up|go easy on|point of view|pov|had to google|hope (?:this|that) works|get something up|excuse the|finish (?:this|it|later|in the)|(?:can|could|some(?:one|body)|any(?:one|body)|please|pls) remind me|my guy|i(?:'m)? (?:so )?(?:lov(?:e|ing)) (?:how|this|that|the way)|catch up on|caught up|got (?:so |too |really |very )?(?:long|short)|can'?t wait (?:to see|for)|english isn'?t|google translate|word count|new here|be gentle|took (?:me )?(?:so|too) long|took (?:me )?forever|open to any(?:one|body))\b")),
-    ("dice", 2.5, "dc nat natural roll rolled crit crits hp d4 d8 d10 d12 3d6 4d6 2d8 2d10 1d4 1d8 1d10 1d12 1d100 2d20",
-     r"\b(?:\d{0,2}d(?:4|6|8|10|12|20|100)\b|dc ?\d+|nat(?:ural)? ?(?:20|1)\b|(?:need|have|forgot) to roll|rolled (?:an? )?\d+|roll for|crits?\b|\d+ ?hp)\b"),
+    ("dice", 2.5, "damage points throw throws check edition dc nat natural roll rolled crit crits hp d4 d8 d10 d12 3d6 4d6 2d8 2d10 1d4 1d8 1d10 1d12 1d100 2d20",
+     r"\b(?:\d{0,2}d(?:4|6|8|10|12|20|100)\b|dc ?\d+|nat(?:ural)? ?(?:20|1)\b|(?:need|have|forgot) to roll|rolled (?:an? )?\d+|roll for|points? of \w+ damage|hit points|saving throws?|(?:make|roll|give me) (?:an?|another) (?:\w+ ){1,3}check|(?:an?|more of an?) \w+ check\b|(?:first|second|third|fourth|fifth|new) edition|crits?\b|\d+ ?hp)\b"),
     ("life", 1.5, ("work uni college class dentist gym boss mum mom gran kid kids baby laptop phone wifi internet computer power flatmate roommate exam exams final finals midterm midterms shift shifts cat dog english degree "
      "posted dropping autocorrect keyboard deadline deadlines homework assignment assignments house flat shifts real holiday vacation mobile migraine flu covid bus up sick ill busy swamped awake asleep"),
      (r"\b(?:(?:at|from|to|after|off|with|before) (?:work|uni|college|class|the dentist|the gym)|work is|posted from|keeps dropping|my (?:boss|mum|mom|gran|kids?|baby|laptop|phone|wifi|internet|computer|power|flatmate|roommate|exams?|finals|shifts?|cat|dog"
@@ -105,8 +107,13 @@ CONTEXT = {
     "document": -3.0,  # the post is a letter, log, diary, tape, sheet or chat
     "story thread": 1.0,  # a whole post, where most others of the thread are of a story
     "plain thread": -5.0,  # a whole post, where few are
+    "transcript": 4.0,  # a turn of speech as a whole, with `spoken`
     "alone": -3.5,  # nothing else is in the post: there is nothing to compare it with
 }
+
+REACH = sum(CONTEXT[name] for name in ("person", "small", "i"))
+"""The most that context can add, but for a story."""
+MOST = REACH + CONTEXT["story"]
 
 _WORDS = {word: (name, weight) for name, weight, words in WORDS for word in words.split()}
 _PHRASES = [
@@ -172,18 +179,18 @@ def words_score(content: str) -> Scored:
     return Scored(sum(parts.values()), parts)
 
 
-def context_score(content: str, rest: str) -> Scored:
-    """What it is worth to stand beside `rest`, the post without it."""
+def context_score(content: str, rest: str, enough: float = -math.inf) -> Scored:
+    """What it is worth to stand beside `rest`, the post without it; what it cannot reach `enough` by is not looked for."""
     parts: dict[str, float] = {}
     if not rest.strip():
         if _DOCUMENT.search(content):
             parts["document"] = CONTEXT["document"]
         parts["alone"] = CONTEXT["alone"]
         return Scored(sum(parts.values()), parts)
-    if _DOCUMENT.search(rest):
-        parts["document"] = CONTEXT["document"]
     kind = "story" if is_story(rest) else "no story"
     parts[kind] = CONTEXT[kind]
+    if parts[kind] + REACH < enough:
+        return Scored(parts[kind], parts)
     if _I.search(content) and not _I.search(rest):
         parts["i"] = CONTEXT["i"]
     if _PERSON.search(_VOICED.sub(" ", content)) and not _PERSON.search(_VOICED.sub(" ", rest)):
@@ -196,6 +203,10 @@ def context_score(content: str, rest: str) -> Scored:
         and (inner[:1].islower() or inner[-1:].isalpha())
     ):
         parts["small"] = CONTEXT["small"]
+    if sum(parts.values()) < enough:
+        return Scored(sum(parts.values()), parts)
+    if _DOCUMENT.search(rest):
+        parts["document"] = CONTEXT["document"]
     own = words_score(rest[:BESIDE]).parts
     if sum(own.get(name, 0) for name in _OWN) > 2.0:
         parts["same voice"] = CONTEXT["same voice"]
@@ -204,7 +215,8 @@ def context_score(content: str, rest: str) -> Scored:
 
 def is_story(text: str) -> bool:
     """Whether somebody speaks or acts in it, or is a he or a she: once, and once more for every PER_TRACE characters."""
-    return sum(1 for _ in _STORY.finditer(text)) >= 1 + len(text) // PER_TRACE
+    needed = 1 + len(text) // PER_TRACE
+    return sum(1 for _ in islice(_STORY.finditer(text), needed)) == needed
 
 
 def thread_context(posts: Sequence[str]) -> list[float]:
