@@ -26,6 +26,8 @@ from schemas.fingerprint import digest_file
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+QUOTES = frozenset("\"'“”„‘’‚«»‹›")
+
 
 class Spelling(Cleaner):
     """Corrects known misspellings in English prose; case is kept, and code, addresses, names and other languages are left alone.
@@ -94,7 +96,12 @@ class Spelling(Cleaner):
             word = text[start:end]
             low = word.lower().replace("’", "'")
             right = found.get(word) or found.get(low)
-            if right is None or covers(spans, start, end) or _inside(text, start, end):
+            if (
+                right is None
+                or covers(spans, start, end)
+                or _inside(text, start, end)
+                or _cited(text, start, end)
+            ):
                 continue
             if low in own or context.allows(index, right):
                 edits.append(Edit(start, end, _as_written(word, right, text)))
@@ -128,6 +135,13 @@ def _inside(text: str, start: int, end: int) -> bool:
     """Whether letters, digits, apostrophes or hyphens touch the word: then it is part of another."""
     before, after = text[start - 1 : start], text[end : end + 1]
     return before.isalnum() or after.isalnum() or before in {"-", "_", "&"} or after in {"-", "_"}
+
+
+def _cited(text: str, start: int, end: int) -> bool:
+    """Whether the word stands in quotation marks by itself: then it is likely shown as it was written."""
+    return (
+        text[start - 1 : start] in QUOTES and text[end : end + 1] in QUOTES and start > 0 and end < len(text)
+    )
 
 
 def _as_written(word: str, right: str, text: str) -> str:

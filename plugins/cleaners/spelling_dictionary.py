@@ -7,7 +7,8 @@ word. Both come with the extra `spelling`. Of codespell 2.4.3's 64,980 entries 5
     same (doesnt -> doesn't, does not): the first is taken
     words of fewer than four letters but those that swap two neighbours of a word seen a billion times (teh, adn), or with anything but letters, hyphens and apostrophes
     words in the frequency list (Handel, despatch, connexion)
-    words that differ from their correction in hyphens alone (co-ordinate, re-use, reenable)
+    words that differ from their correction in hyphens alone (co-ordinate, re-use, reenable), in a final g (gettin: speech), or in -able,
+    -eable and -ible (gatable, uninterruptable: both are met in print)
     words in `spelling_kept.txt`: accepted variants, words of a trade, speech, slang
     words whose correction holds another known misspelling
 
@@ -27,6 +28,7 @@ from schemas.errors import missing_extra
 MIN_LETTERS = 4
 MOST_FREQUENT = 10**9
 """Times a word was seen in the trillion words that the list was counted in."""
+_ABLE = re.compile(r"(?:ea|i)ble\b")
 _PLAIN = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*")
 _FIXED = re.compile(r"[A-Za-z]+(?:[ '-][A-Za-z]+)*")
 KEPT = Path(__file__).with_name("spelling_kept.txt")
@@ -65,6 +67,21 @@ def kept() -> frozenset[str]:
     return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
+def _is_variant(wrong: str, right: str) -> bool:
+    """Whether two spellings differ as speech and print do.
+
+    >>> (
+    ...     _is_variant("nothin", "nothing"),
+    ...     _is_variant("gatable", "gateable"),
+    ...     _is_variant("recieved", "received"),
+    ... )
+    (True, True, False)
+    """
+    return (wrong.endswith("in") and right == f"{wrong}g") or (
+        wrong != right and _ABLE.sub("able", wrong) == _ABLE.sub("able", right)
+    )
+
+
 @cache
 def known() -> dict[str, str]:
     """Misspelling → correction. A misspelling with capitals ("Amercia") counts in those alone; all others are in small letters."""
@@ -80,7 +97,7 @@ def known() -> dict[str, str]:
             continue
         if low in words or low in left_alone or _joined(low) == right.lower():
             continue
-        if "-" in right and _joined(right.lower()) == low:
+        if ("-" in right and _joined(right.lower()) == low) or _is_variant(low, right.lower()):
             continue
         found[wrong] = right
     return {
