@@ -2,7 +2,7 @@
 
     1. what is stated: the ending of its file's name, the word behind its fence, a column
     2. what it says itself: an interactive prompt, a "#!" line, "<?php"
-    3. else marks, then parses: the languages whose marks (below) it shows most of, three at most, are each asked to parse the first 8 KB;
+    3. else marks, then parses: the languages whose marks (below) it shows most of (in 2 KB of its start and 2 KB of its middle), three at most, are each asked to parse the first 8 KB;
        the fewest bytes in error win, then the most marks, then the order of `LANGUAGES`. Fewer than two marks are believed only where the
        parse is free of errors, and none at all says that the text is not code. A text with hardly any brackets, semicolons and the like is not code either: that is asked first, being quick.
 
@@ -20,6 +20,8 @@ from plugins.code.prompts import session
 
 LOOKED_AT = 8 << 10
 """Characters."""
+SAMPLE = 2 << 10
+"""Characters of the start and of the middle in which marks are looked for: many files begin with a licence."""
 CANDIDATES = 3
 SYMBOLS = "(){}[];=<>_$#"
 MIN_SYMBOLS = 0.012
@@ -92,7 +94,9 @@ def detect(text: str) -> Language | None:
         return BY_NAME["php"]
     if sum(map(text.count, SYMBOLS)) < MIN_SYMBOLS * len(text):
         return None
-    marks = {language.name: shown(start, language) for language in LANGUAGES}
+    middle = text[len(text) // 2 :][:SAMPLE] if len(text) > 2 * SAMPLE else ""
+    sample = f"{text[:SAMPLE]}\n{middle}"
+    marks = {language.name: shown(sample, language) for language in LANGUAGES}
     likely = sorted(
         (language for language in LANGUAGES if marks[language.name]), key=lambda one: -marks[one.name]
     )[:CANDIDATES]

@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from plugins.code.languages import BY_NAME
+from plugins.code.parsing import parse
 from plugins.contracts import Threshold
 from plugins.filters.code import Code
 
@@ -56,6 +58,9 @@ WHOLE = {
     "bash": '#!/bin/bash\nif [ -n "$1" ]; then\n  echo "$1"\nfi\n',
     "python": "def half(x):\n    if x:\n        return x / 2\n    return None\n",
 }
+
+# Share of the cuts of WHOLE, at every token but the first four and the last, that are flagged; what is not is whole code too.
+FLOORS = {**dict.fromkeys(WHOLE, 1.0), "go": 0.93, "python": 0.6, "typescript": 0.83}
 
 
 @pytest.mark.parametrize("language", sorted(WHOLE))
@@ -159,3 +164,22 @@ def test_a_rows_scores_do_not_depend_on_its_neighbours():
     texts = [*WHOLE.values(), "x = (", ""]
     together = Code().score(pl.Series(texts))
     assert together.equals(pl.concat([Code().score(pl.Series([text])) for text in texts]))
+
+
+def token_ends(code, language):
+    tree, _ = parse(code, BY_NAME[language])
+    waiting, ends = [tree.root_node], set()
+    while waiting:
+        node = waiting.pop()
+        waiting += node.children
+        if not node.child_count:
+            ends.add(node.end_byte)
+    return sorted(ends)[4:-1]
+
+
+@pytest.mark.parametrize(("language", "floor"), FLOORS.items())
+def test_code_cut_at_any_token_is_told_from_whole_code_as_often_as_it_was(language, floor):
+    code = WHOLE[language].encode()
+    pieces = [code[:end].decode() for end in token_ends(code, language)]
+    found = verdicts(Code(language=language), pieces)
+    assert sum(reason is not None for reason in found) >= floor * len(pieces)
