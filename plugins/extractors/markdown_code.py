@@ -178,7 +178,7 @@ def _read(block: Any, parts: list[str], beside: frozenset[Any]) -> bool:
         element, written = waiting.pop()
         own_line = element.tag in BLOCK_LINES and element is not block
         if written != ENTERING:
-            if own_line and len(parts) == written and element.tag in _EMPTY_LINES:
+            if own_line and len(parts) == written and _is_empty_line(element, beside):
                 write("\n")
             elif own_line and len(parts) > written:
                 break_line()
@@ -195,6 +195,11 @@ def _read(block: Any, parts: list[str], beside: frozenset[Any]) -> bool:
         write("\n" if element.tag == "br" else element.text if isinstance(element.tag, str) else None)
         waiting += [(child, ENTERING) for child in reversed(element)]
     return leading
+
+
+def _is_empty_line(element: Any, beside: frozenset[Any]) -> bool:
+    """Whether an element that says nothing is an empty line: it holds nothing, or the line's number only."""
+    return element.tag in _EMPTY_LINES and all(child in beside for child in element)
 
 
 def _is_beside(element: Any) -> bool:
