@@ -1,10 +1,11 @@
 """Whether a word that may be misspelt stands where it may be corrected: in English prose, not as a name, not as a text's own word.
 
     English     of the 41 words around it (inside its block, between blank lines), function words of English are at least an eighth, and twice
-                as many as those of other languages; where the words are fewer than eight, the whole text is asked as well
+                as many as those of other languages; where the words are fewer than eight, there is one at least, and the whole text is asked
     neighbours  the word before or after is no function word of another language
     names       a word with a capital is corrected at the start of a sentence alone: before a word in small letters, of six letters or more, and
                 nowhere in the text with a capital inside a sentence
+                and where its correction is a word of the frequency list: a maker's name may look like a misspelling of another's
     capitals    a word in capitals is corrected among words in capitals, of six letters or more
     own words   what a text spells so three times, and the other way never, is a word of its own
 
@@ -20,6 +21,8 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+
+from plugins.cleaners.spelling_dictionary import is_listed
 
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 AROUND = 20
@@ -68,7 +71,7 @@ class Context:
         """Whether the word at `index` may become `right`."""
         start, end = self.spans[index]
         word = self.text[start:end]
-        if word != word.lower() and not self._capitals(index, word):
+        if word != word.lower() and not (self._capitals(index, word) and is_listed(right)):
             return False
         return not self._own(word, right) and self._reads_english(index)
 
@@ -86,7 +89,7 @@ class Context:
         if any(self.other[max(first, index - 1) : min(last, index + 2)]):
             return False
         if last - first < FEW:
-            return self.is_english and not any(self.other[first:last])
+            return self.is_english and any(self.english[first:last]) and not any(self.other[first:last])
         return self._share(first, last)
 
     def _capitals(self, index: int, word: str) -> bool:

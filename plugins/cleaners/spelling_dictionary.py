@@ -7,8 +7,8 @@ word. Both come with the extra `spelling`. Of codespell 2.4.3's 64,980 entries 5
     same (doesnt -> doesn't, does not): the first is taken
     words of fewer than four letters but those that swap two neighbours of a word seen a billion times (teh, adn), or with anything but letters, hyphens and apostrophes
     words in the frequency list (Handel, despatch, connexion)
-    words that differ from their correction in hyphens alone (co-ordinate, re-use, reenable), in a final g (gettin: speech), or in -able,
-    -eable and -ible (gatable, uninterruptable: both are met in print)
+    words that differ from their correction in hyphens alone (co-ordinate, re-use, reenable), in a final g (gettin: speech), in z for s
+    (advertized), or in -able, -eable and -ible (gatable, uninterruptable: both are met in print)
     words in `spelling_kept.txt`: accepted variants, words of a trade, speech, slang
     words whose correction holds another known misspelling
 
@@ -77,9 +77,16 @@ def _is_variant(wrong: str, right: str) -> bool:
     ... )
     (True, True, False)
     """
-    return (wrong.endswith("in") and right == f"{wrong}g") or (
-        wrong != right and _ABLE.sub("able", wrong) == _ABLE.sub("able", right)
+    return (
+        (wrong.endswith("in") and right == f"{wrong}g")
+        or wrong.replace("z", "s") == right.replace("z", "s")
+        or _ABLE.sub("able", wrong) == _ABLE.sub("able", right)
     )
+
+
+def is_listed(right: str) -> bool:
+    """Whether all words of a correction are in the frequency list, apostrophes aside."""
+    return all(word in frequencies() for word in re.findall(r"[a-z]+", re.sub(r"'\w+", "", right.lower())))
 
 
 @cache
