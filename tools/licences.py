@@ -165,7 +165,8 @@ def undeclared(declared: set[str]) -> Iterator[str]:
     owners = metadata.packages_distributions()
     for place, module in imports():
         names = {canonicalize_name(owner) for owner in owners.get(module, ())}
-        if module in ours or names & declared:
+        # What is not installed here is known by its own name: presidio_analyzer is of presidio-analyzer.
+        if module in ours or (names or {canonicalize_name(module)}) & declared:
             continue
         comes = f"comes with {', '.join(sorted(names))}, which" if names else "is of a distribution that"
         yield f"{place}  imports {module}: it {comes} pyproject.toml does not declare"

@@ -74,7 +74,9 @@ def kept_lines(texts: Texts, rules: LineRules) -> Lines:
     for array in (data, offsets):
         array.flags.writeable = False
     kept = Texts(data[: offsets[count]], offsets[: count + 1])
-    return Lines(kept, owners[:count], starts[:count], ends[:count], places[:count], sizes[:count], kinds[:count])
+    return Lines(
+        kept, owners[:count], starts[:count], ends[:count], places[:count], sizes[:count], kinds[:count]
+    )
 
 
 def third_longest(texts: Texts) -> Ints:

@@ -24,6 +24,7 @@ from corpus.commands.plugins.contract import _describe, check
 from corpus.commands.plugins.new import new_plugin
 from corpus.commands.plugins.subjects import subjects
 from corpus.query import query
+from plugins.entries import entries
 from schemas.errors import NotFound, UserError
 
 REPO = Path(__file__).resolve().parents[2]
@@ -62,8 +63,9 @@ def test_a_kind_needs_no_list_before_it_and_brings_the_options() -> None:
 def test_a_list_has_one_line_a_plugin_with_kind_name_and_distribution() -> None:
     lines = run("plugins", "list", "cleaner").stdout.splitlines()
     assert [line.split()[:3] for line in lines] == [
-        ["cleaner", name, "gristmill"] for name in ("c4-lines", "unicode", "whitespace")
+        ["cleaner", name, "gristmill"] for name in sorted(entries("cleaner"))
     ]
+    assert len(lines) >= 3
 
 
 def test_a_kind_that_is_none_names_the_nearest() -> None:

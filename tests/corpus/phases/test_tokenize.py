@@ -98,7 +98,9 @@ def test_both_ways_to_align_agree_on_where_byte_level_rows_end(text, max_tokens)
 )
 def test_no_token_is_trained_that_holds_an_untrained_character(text, max_tokens, kind):
     tokenizer = TOKENIZERS[kind]()
-    chunks, refusals, cuts = tokenize(documents(text), Halves(), tokenizer, Cutting(max_tokens), eos(tokenizer))
+    chunks, refusals, cuts = tokenize(
+        documents(text), Halves(), tokenizer, Cutting(max_tokens), eos(tokenizer)
+    )
     rows = chunks.to_pylist()
     if not rows:
         assert refusals["reason"].to_pylist() == ["untrained"]
