@@ -87,7 +87,7 @@ class Speaker:
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(seed)
             done = self._generate(ids, options, base=base)
-        answer = str(self.tokenizer.decode(done[0, ids.shape[1] :], skip_special_tokens=True))
+        answer = str(self.tokenizer.decode(done[0, ids.shape[1] :], skip_special_tokens=True, clean_up_tokenization_spaces=False))
         return answer if self.form is None else answer.strip()
 
     def _asked(
