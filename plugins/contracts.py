@@ -179,6 +179,8 @@ class Extracted:
     license: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     """What else it says; joins the page's own."""
+    note: str | None = None
+    """What somebody who looks for the page should know, such as what was left out of it: its `detail` in `fates`."""
 
 
 class Extractor(Plugin):
@@ -187,6 +189,10 @@ class Extractor(Plugin):
     @abstractmethod
     def extract(self, html: str) -> str | None:
         """The main text of a decoded page; None or empty where it has none."""
+
+    def extract_page(self, html: str) -> Extracted:
+        """As `extract`; override where there is more to say of a page than its text."""
+        return Extracted(self.extract(html))
 
 
 @dataclass(frozen=True, slots=True)

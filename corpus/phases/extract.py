@@ -23,7 +23,7 @@ from corpus.engine.sandbox import sandbox
 from corpus.engine.sandbox_child import Limits
 from corpus.engine.tasks import MAIN, Spec, Task
 from corpus.phases.rows import ROW_BYTES, table_of
-from plugins.contracts import Brings, Extracted
+from plugins.contracts import Brings
 from plugins.extractors.encoding import NotText, decode
 from plugins.extractors.head import read_head
 from plugins.registry import ResolvedRecipe
@@ -239,9 +239,10 @@ def extract_html(spec: dict[str, Any], page: dict[str, Any]) -> dict[str, Any]:
     found = _plugin(canonical(spec["parser"])).parse(html) if spec["parser"] else None
     note = None
     if found is None or not (found.text or found.messages):
-        found = Extracted(_plugin(canonical(spec["extractor"])).extract(html))
+        found = _plugin(canonical(spec["extractor"])).extract_page(html)
         if spec["parser"]:
             note = f"{spec['parser']['use']} found nothing; text by {spec['extractor']['use']}"
+    note = "; ".join(filter(None, (note, found.note))) or None
     if not (found.text and found.text.strip()) and not found.messages:
         return {"error": "empty", "detail": "the page has no main text"}
     columns = {

@@ -16,9 +16,10 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Literal
 
-from plugins.contracts import Extractor
+from plugins.contracts import Extracted, Extractor
 from plugins.extractors.markdown_code import code_text, fenced, find_blocks, language_of
 from plugins.extractors.markdown_main import SILENT, Run, choose, main_element, runs, words_of
+from plugins.extractors.markdown_notes import changes_of
 
 _ANCHOR = re.compile(
     r"(?:^|[\s_-])(?:header-?link|heading-?anchor|anchor(?:js)?-?link|hash-?link|permalink|headinglink)(?:$|[\s_-])",
@@ -45,6 +46,7 @@ class Markdown(Extractor):
     kernels: ClassVar[tuple[str, ...]] = (
         "plugins.extractors.markdown_code",
         "plugins.extractors.markdown_main",
+        "plugins.extractors.markdown_notes",
     )
 
     favor: Literal["balanced", "precision", "recall"] = "balanced"
@@ -60,26 +62,36 @@ class Markdown(Extractor):
 
     def extract(self, html: str) -> str | None:
         """The main content; None where there is none."""
+        return self.extract_page(html).text
+
+    def extract_page(self, html: str) -> Extracted:
+        """The main content, and a note on code blocks that are not in it as the page has them."""
         body = _tree(html)
         if body is None:
-            return None
+            return Extracted(None)
         blocks = find_blocks(body)
         made = runs(body, set(blocks), code_text)
         judgement = self._judge(html) if self.main_content else None
         if judgement:
             choose(made, judgement)
         elif self.main_content:
-            return None
+            return Extracted(None)
         else:
             for run in made:
                 run.main = True
         mark = _mark(html)
-        kept = _put_aside([run for run in made if run.code is not None], mark)
+        code_runs = [run for run in made if run.code is not None]
+        as_shown = [
+            "".join(run.code.itertext()) for run in code_runs if run.main and code_text(run.code).strip()
+        ]
+        kept = _put_aside(code_runs, mark)
         _take_out(made, body, images=self.images)
         text = _bring_back(self._written(body), kept, mark).strip("\n")
         if judgement and 2 * len(words_of(text)) < len(words_of(judgement)):
-            return judgement
-        return text or None
+            return Extracted(
+                judgement, note="plain text: the page's tree holds too little of its main content"
+            )
+        return Extracted(text or None, note=changes_of(as_shown, [text for text, _ in kept]))
 
     def _judge(self, html: str) -> str | None:
         """Trafilatura's text of the page."""

@@ -194,3 +194,17 @@ def test_of_documentation_pages_words_and_code_stay():
 def word_f1(gold, found):
     common = sum((Counter(gold) & Counter(found)).values())
     return 2 * common / (len(gold) + len(found)) if common else 0.0
+
+
+def test_the_ledger_says_which_code_is_not_as_the_page_has_it():
+    prose = "<p>" + "Words about the command that follows and why one would want to run it. " * 8 + "</p>"
+    numbered = "<table class='highlighttable'><tr><td class='linenos'><pre>1\n2</pre></td><td><pre>a = 1\nb = 2</pre></td></tr></table>"
+    page = f"<html><body><main>{prose}{{}}{prose}</main></body></html>"
+    as_it_stands = Markdown().extract_page(page.format("<pre>a = 1\n\n  b = 2\n</pre>"))
+    assert "```\na = 1\n\n  b = 2\n```" in as_it_stands.text
+    assert as_it_stands.note is None
+    without_numbers = Markdown().extract_page(page.format(numbered))
+    assert "```\na = 1\nb = 2\n```" in without_numbers.text
+    assert without_numbers.note.startswith("1 of 1 code blocks less what stands beside it")
+    broken = Markdown().extract_page(page.format("<pre>a = 1<br>b = 2</pre>"))
+    assert broken.note == "1 of 1 code blocks with line ends where the page has elements"
