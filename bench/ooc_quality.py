@@ -1,6 +1,9 @@
 r"""How well `ooc` finds the asides that were labelled, and what it takes out that is none.
 
-    .venv/bin/python bench/ooc_quality.py [--half dev|aside]
+    .venv/bin/python bench/ooc_quality.py [--half dev|aside] [--file PATH] [--threads]
+
+`--file` scores all of a file of JSON lines {"id", "text", "spans", "whole"} in place of a half. `--threads` judges posts whose ids differ in the last number only as one
+thread, as a build does; without it every post is alone, which makes whole posts harder.
 
 Forum posts (demo, wcxb, roleplay): labelled spans that touch are merged; one counts as found where removed characters cover 90 % of its characters other than
 white space, a removal as wrong where more than 10 % of its own are in character; a whole post is one aside, taken out where the cleaner masks or empties it. A sentence
@@ -11,23 +14,45 @@ or label between them. CRD3: whole turns, `spoken = true`, without a bound. What
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.labels.ooc import Label, labels
 from plugins.cleaners.ooc import Ooc
+from plugins.contracts import Turn
 
 Spans = list[tuple[int, int]]
 
 COVERED, FOREIGN = 0.9, 0.1
 
 
-def removed(cleaner: Ooc, text: str) -> Spans:
+def from_file(path: Path) -> Iterator[Label]:
+    """The labels of a file of their own, as one half and one kind."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        yield Label(row["id"], "file", "file", row["text"], [(s, e) for s, e in row["spans"]], row["whole"])
+
+
+def turns(cleaner: Ooc, posts: Iterable[Label], *, threads: bool) -> dict[str, Turn]:
+    """What the cleaner does with each post, by its id."""
+    groups: defaultdict[str, list[Label]] = defaultdict(list)
+    for post in posts:
+        groups[re.sub(r"\d+$", "", post.id) if threads else post.id].append(post)
+    done: dict[str, Turn] = {}
+    for group in groups.values():
+        messages = [{"role": "user", "name": None, "content": post.text, "train": None} for post in group]
+        done.update(zip((post.id for post in group), cleaner.clean_messages(messages), strict=True))
+    return done
+
+
+def removed(turn: Turn, text: str) -> Spans:
     """What the cleaner takes out or masks, without the white space around it."""
-    turn = cleaner.clean_messages([{"role": "user", "name": None, "content": text, "train": None}])[0]
     if turn.train is False or turn.content == "":
         return trimmed(text, [(0, len(text))])
     assert not isinstance(turn.content, str)
@@ -68,22 +93,24 @@ def _cuts(text: str, inner: int, outer: int, labelled: set[int]) -> bool:
     return left not in '.!?…"”*)]}'
 
 
-def score(half: str) -> None:
+def score(items: list[Label], *, show: bool, threads: bool) -> None:
     """Print precision and recall of forum posts, and of CRD3's turns."""
     forum: Counter[str] = Counter()
     spoken: Counter[str] = Counter()
     by_kind: Counter[tuple[str, str]] = Counter()
-    for label in labels(half):
+    speech = turns(Ooc(spoken=True), (item for item in items if item.kind == "crd3"), threads=False)
+    written = turns(Ooc(), (item for item in items if item.kind != "crd3"), threads=threads)
+    for label in items:
         if label.kind == "crd3":
-            hit = bool(removed(Ooc(spoken=True), label.text))
+            hit = bool(removed(speech[label.id], label.text))
             spoken[
                 ("true" if label.whole else "false") if hit else ("missed" if label.whole else "left")
             ] += 1
             continue
         forum["posts"] += 1
-        _post(label, forum, by_kind, show=half == "dev")
+        _post(label, written[label.id], forum, by_kind, show=show)
     _tell("forum posts", forum)
-    for kind in ("demo", "wcxb", "roleplay"):
+    for kind in sorted({kind for kind, _ in by_kind}):
         print(
             f"  {kind}: "
             + ", ".join(
@@ -91,13 +118,16 @@ def score(half: str) -> None:
             )
         )
     hits, of = spoken["true"] + spoken["false"], spoken["true"] + spoken["missed"]
-    print(f"crd3 turns: precision {spoken['true']}/{hits}, recall {spoken['true']}/{of}")
+    if of:
+        print(f"crd3 turns: precision {spoken['true']}/{hits}, recall {spoken['true']}/{of}")
 
 
-def _post(label: Label, forum: Counter[str], by_kind: Counter[tuple[str, str]], *, show: bool) -> None:
+def _post(
+    label: Label, turn: Turn, forum: Counter[str], by_kind: Counter[tuple[str, str]], *, show: bool
+) -> None:
     text = label.text
     wanted = trimmed(text, [(0, len(text))] if label.whole else list(label.spans))
-    taken = removed(Ooc(), text)
+    taken = removed(turn, text)
     right, gone = ink(text, wanted), ink(text, taken)
     counts: Counter[str] = Counter(
         asides=len(wanted), removals=len(taken), cut=cuts(text, taken, right),
@@ -129,4 +159,8 @@ def _tell(title: str, n: Counter[str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--half", choices=["dev", "aside"], default="dev")
-    score(parser.parse_args().half)
+    parser.add_argument("--file", type=Path)
+    parser.add_argument("--threads", action="store_true")
+    options = parser.parse_args()
+    found = from_file(options.file) if options.file else labels(options.half)
+    score(list(found), show=options.half == "dev" and not options.file, threads=options.threads)

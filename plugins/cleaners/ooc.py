@@ -20,7 +20,9 @@ from plugins.cleaners.ooc_score import (
     FORMS,
     MOST,
     THRESHOLD,
+    brief_score,
     context_score,
+    own_words,
     thread_context,
     words_score,
 )
@@ -29,9 +31,11 @@ from plugins.contracts import Cleaner, Edit, Turn
 
 UNIT_CHARS = 1000
 """The longest paragraph that goes without a mark, and the longest post that is an aside as a whole."""
+CARD_CHARS = 200
+"""The longest signature in which a motto may stand between quotation marks."""
+SIGNED = 4
+"""So many words under a post are a greeting or a name."""
 
-
-_PARAGRAPH = re.compile(r"\S[^\n]*(?:\n[ \t]*[^\s][^\n]*)*")
 _WRAPPED = re.compile(r"(-{1,3}|~{1,3}|={1,3}|\*{3}|<<|>>)[ \t]*(\w[^\n]{3,200}?)[ \t]*(?:\1|<<|>>)")
 _VOICE = re.compile(r"[\"“«”*]|^\s*(?:>|<\w+>|[-•|#]|\d+\.)", re.MULTILINE)
 
@@ -89,7 +93,12 @@ class Ooc(Cleaner):
             return True
         if self.marked_only or len(text) > UNIT_CHARS or code_spans(text) or _VOICE.search(rest):
             return False
-        return words_score(rest).total + context_score(rest, "").total + lean >= self.threshold
+        parts = [words_score(part) for part in rest.split("\n\n") if len(part.split()) > SIGNED]
+        if len(parts) > 1 and any(part.total <= 0 for part in parts):
+            return False  # a paragraph of story, with talk beneath
+        card = words_score(rest).parts.get("card", 0) if parts and "\n" in rest else 0
+        lean += 0.0 if self.spoken else brief_score(rest)
+        return words_score(rest).total - card + context_score(rest, "").total + lean >= self.threshold
 
     def _marked(self, text: str) -> Spans:
         spans = [
@@ -139,14 +148,17 @@ class Ooc(Cleaner):
                 if (said := words_score(content).total) <= 0 or MOST + said < self.threshold:
                     continue
                 rest = text[max(0, start - BESIDE) : start] + text[end : end + BESIDE]
-                if self._reaches(content, "wrapped" if wrapped else form, rest):
+                if self._reaches(content, "wrapped" if wrapped else form, rest) and (
+                    wrapped or own_words(content)
+                ):
                     return [(start, end)]
         return []
 
     @staticmethod
     def _alone(text: str, start: int, end: int, content: str) -> bool:
         """Whether a paragraph or line begins and ends at the borders of sentences, and is nobody's speech, list, quotation or code."""
-        if _VOICE.search(content) or any(a < end and start < b for a, b in code_spans(text)):
+        card = end - start < CARD_CHARS and "card" in words_score(text[start:end]).parts
+        if (_VOICE.search(content) and not card) or any(a < end and start < b for a, b in code_spans(text)):
             return False
         before, behind = text[:start].rstrip(" \t"), text[end:].lstrip(" \t")
         split = (not before or before.endswith("\n\n") or before.rstrip()[-1:] in '.!?…"”*)]~-') and (

@@ -20,21 +20,23 @@ SPAN_CHARS = 3000
 COMMENTS = 4
 """So many lines that begin with "//" are a program."""
 
-_MARK = r"(?:ooc\d?\b|o\.o\.c\b\.?|out of character\b|[o0]t\s*(?=[\])}:–—-])|(?:mod|admin|gm|dm|player|author'?s?) ?(?:note|edit|hat)\b|(?:mod|cw|tw|a/n|content warnings?|trigger warnings?)\s*:)"
+_MARK = r"(?:/?(?:ooc|0oc)(?:ly)?\d?\b|o[.-]o[.-]c\b\.?|out of char(?:acter)?\b|(?:off[- ]?topic|mun|irl|writer)\s*(?=[\])}:–—-])|[o0]t\s*(?=[\])}:–—-])|(?:mod|admin|gm|dm|st|staff|host|player'?s?|mun'?s?|writer'?s?|author'?s?) ?(?:notes?|edit|hat)\b|(?:mod|cw|tw|a/n|content warnings?|trigger warnings?)\s*:)"
 _MARKED = re.compile(r"[\s([{*_~/.|<>-]{0,12}" + _MARK, re.IGNORECASE)
 _LINE = re.compile(
     r"^[ \t]*[*_~]{0,3}(?:"
-    r"(?P<marked>/{0,2}ooc\d?\b(?!\s+\w+\s+(?:of|and)\b)|o\.o\.c\b|out of character\s*[:–—-]|ot\s*[:–—-]\s|[\[(]ot[\])]|(?:mod|admin|gm|dm|player) note\b|(?:mod|cw|tw|a/n|content (?:warning|note)s?|trigger warnings?|player'?s note)[*_~]{0,3}\s*:|[ct]w for\b|edited to\b)"
+    r"(?P<marked>[/|>~-]{0,2}[ \t]?(?:ooc|0oc)\d?\b(?!\s+(?:\w+\s+(?:of|and)|is|was|means|chat|forum|section)\b)|o[.-]o[.-]c\b|out of char(?:acter)?\s*[:–—-]|(?:off[- ]?topic|mun(?: here)?)\s*[:–—-]\s|ot\s*[:–—-]\s|[\[(]ot[\])]|(?:mod|admin|gm|dm|staff|player|writer'?s|author'?s) note\b|(?:mod|cw|tw|a/n|content (?:warning|note)s?|trigger warnings?|player'?s note)[*_~]{0,3}\s*:|[ct]w for\b|edited to\b)"
     r"|(?P<slashes>//(?![/\w])|>>(?!>)(?=[^\n]*<<[ \t]*$))"
+    r"|(?P<footer>(?:tags?|tagg(?:ed|ing)|word ?count|wc|words|muse|gm|dm)[*_~]{0,3}\s*:|tag(?:s|ging)? (?=@))"
     r"|(?P<edit>edit(?:ed)?\d?[*_~]{0,3}\s*:)"
     r")",
     re.IGNORECASE | re.MULTILINE,
 )
 _TAIL = re.compile(
-    r"(?<=[.!?…\"”*])[ \t]+(?:(?P<marked>[*_~]{0,2}ooc\d?[*_~]{0,2}\s*[:–—-])|(?P<slashes>// (?=\w)))",
+    r"(?<=[.!?…\"”*])[ \t]+(?:(?P<marked>[/|]{0,2}[ \t]?[*_~]{0,2}(?:ooc|0oc)\d?\b(?!\s+(?:is|was|means|and|of)\b)[*_~]{0,2})|(?P<slashes>//? ?(?=[\w(])))",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[:;=8][-'^o]?[()\[\]]|\(\(+|\)\)+|\[\[+|\]\]+|\{\{+|\}\}+|[()\[\]{}]|\n[ \t]*\n")
+_TAGGED = re.compile(r"<ooc>[^<]{0,3000}</ooc>|\[ooc\][^\[]{0,3000}\[/ooc\]", re.IGNORECASE)
 _COMMENT = re.compile(r"^[ \t]*//", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 _INLINE = re.compile(r"`[^`\n]{1,300}`")
@@ -54,7 +56,8 @@ class Candidate(NamedTuple):
 def candidates(text: str) -> Iterator[Candidate]:
     """What may be an aside by its form, in no order, some inside others."""
     code = code_spans(text)
-    for found in (*_brackets(text), *_lines(text), *_tails(text)):
+    tagged = (Candidate(*match.span(), "marked") for match in _TAGGED.finditer(text))
+    for found in (*_brackets(text), *_lines(text), *_tails(text), *tagged):
         if not _inside(found.start, code):
             yield found
 
@@ -201,7 +204,7 @@ def _bracket(text: str, start: int, end: int, *, closed: bool) -> Candidate | No
         return None
     if not (begins and ends) and not _between_sentences(text, start, end):
         return None
-    form = ("double" if text[start:end].strip("*_~")[0] == "(" else "double-square") if double else "bracket"
+    form = ("double" if text[start] == "(" else "double-square") if double else "bracket"
     return Candidate(start, end, form if begins and ends else f"{form}-inside")
 
 

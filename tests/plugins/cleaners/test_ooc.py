@@ -44,6 +44,20 @@ def turn(text, **options):
         "~ back from vacation, sorry! ~",
         "Out of character: where did they park?",
         "[Deception DC 14, rolled a 3, sorry]",
+        "(A/N: this was fun to write)",
+        "(Mun note: he is lying)",
+        "o-o-c: poor Marek",
+        "<ooc>back tuesday</ooc>",
+        "[ooc]back tuesday[/ooc]",
+        "tagging: Jess, Mira",
+        "tag @mira",
+        "Word count: 412",
+        "((She would know of him! Do not edit.))",
+        "(is this ok?)",
+        "(stealth: 14)",
+        "no rush on replying!",
+        "my wifi is being awful",
+        "wrote this on my phone so forgive the formatting",
     ],
 )
 def test_an_aside_below_a_scene_goes_with_its_blank_line(aside):
@@ -78,6 +92,10 @@ def test_an_aside_under_a_heading_goes_with_it():
         "He sat (she looked away) and waited. (It was late by then, and he had nothing to say.)",
         "```\n// brb lol\n((a, b))\n```\n\nHe closed the book.",
         "The value ((a + b) * c) is [[1, 2], [3, 4]] there.",
+        "He shut the ledger, and she rose.\n\nMy boss was a small man with a big desk, and he hated me from the first day.",
+        "He shut the ledger, and she rose.\n\nNote: do not open the third drawer.",
+        "He shut the ledger, and she rose.\n\nI don't know what to do with my hands. It doesn't make sense, any of it.",
+        "the dog wont go in the yard\n\nthe dog has never gone in the yard",
         "Burn this. // Do not, on any account, burn the enclosure. //",
         "",
     ],
@@ -103,6 +121,20 @@ def test_a_whole_post_is_judged_by_its_thread():
     for thread, train in ((plain, None), (story, False)):
         messages = [{"role": "user", "name": "a", "content": text, "train": None} for text in thread]
         assert Ooc().clean_messages(messages)[-1].train is train
+
+
+def test_a_tail_that_says_so_goes_from_behind_its_sentence():
+    assert cleaned("She sat down. // ooc sorry, short one") == "She sat down."
+    assert cleaned('"Well," he said. OOC loved that') == '"Well," he said.'
+
+
+def test_a_story_with_talk_under_it_is_no_aside_as_a_whole():
+    story = "the dog wont go in the yard\n\nthe dog has never gone in the yard\n\nthe dog knows"
+    text = f"{story}\n\nok thats my whole post im sorry i just wanted to be spooky, brb"
+    messages = [
+        {"role": "user", "name": "a", "content": part, "train": None} for part in (STORY, STORY, STORY, text)
+    ]
+    assert apply(text, Ooc().clean_messages(messages)[-1].content) == story
 
 
 def test_marked_only_leaves_talk_that_nothing_sets_apart():
@@ -144,6 +176,6 @@ def test_cleaning_twice_changes_nothing_more(text):
     assert not Ooc().clean(text) or once.strip()
 
 
-@pytest.mark.parametrize("text", ["(" * 10**6, "()" * 300_000, "(a b) " * 50_000, "“" * 10**6, "OOC:\n" * 20_000, "// a\n" * 50_000, "\n" * 10**6, "((a b. " * 50_000])  # fmt: skip
+@pytest.mark.parametrize("text", ["(" * 10**6, "()" * 300_000, "(a b) " * 50_000, "“" * 10**6, "OOC:\n" * 20_000, "// a\n" * 50_000, "<ooc>" * 200_000, "[ooc]" * 50_000, "sorry my " * 100_000, "\n" * 10**6, "((a b. " * 50_000])  # fmt: skip
 def test_hostile_texts_end(text):
     assert isinstance(Ooc().clean(text), list)
