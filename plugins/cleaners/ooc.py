@@ -36,8 +36,8 @@ CARD_CHARS = 200
 SIGNED = 4
 """So many words under a post are a greeting or a name."""
 
-_WRAPPED = re.compile(r"(-{1,3}|~{1,3}|={1,3}|\*{3}|<<|>>)[ \t]*(\w[^\n]{3,200}?)[ \t]*(?:\1|<<|>>)")
-_VOICE = re.compile(r"[\"“«”*]|^\s*(?:>|<\w+>|[-•|#]|\d+\.)", re.MULTILINE)
+_WRAPPED = re.compile(r"(-{1,3}|~{1,3}|={1,3}|\*{3}|>>)[ \t]*(\w[^\n]{3,200}?)[ \t]*(?:\1|<<|>>)")
+_VOICE = re.compile(r"[\"“«”*]|^\s*(?:>|<<|<\w+>|[-•|#]|\d+\.)", re.MULTILINE)
 
 
 class Ooc(Cleaner):
