@@ -112,10 +112,14 @@ def chat(
         "repetition_penalty": repetition_penalty,
         "seed": seed,
     }
+    if speaker.form is not None and speaker.form.lacks_system() and not system:
+        sys.stderr.write(
+            "the recipe's system prompt says what only a document tells, such as a name; give one with --system\n"
+        )
     history: list[tuple[str, str]] = []
     for asked in [prompt] if prompt is not None else _asked():
         answer = speaker.answer(asked, history=history, **options)
-        if speaker.remembers:
+        if speaker.remembers and answer:
             history.append((asked, answer))
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()

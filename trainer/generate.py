@@ -72,7 +72,7 @@ class Speaker:
         """
         import torch
 
-        if not prompt:
+        if not prompt.strip():
             raise UserError("the prompt is empty; the model needs at least a word to go on from.")
         asked, ends = self._asked(prompt, history, system)
         ids = torch.tensor([asked], device=next(self.model.parameters()).device)
@@ -87,7 +87,11 @@ class Speaker:
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(seed)
             done = self._generate(ids, options, base=base)
-        answer = str(self.tokenizer.decode(done[0, ids.shape[1] :], skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        answer = str(
+            self.tokenizer.decode(
+                done[0, ids.shape[1] :], skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        )
         return answer if self.form is None else answer.strip()
 
     def _asked(
@@ -109,13 +113,19 @@ class Speaker:
         return self._encode(spans), sorted({end} if own is None else {end, int(own)})
 
     def _encode(self, spans: Sequence[Span]) -> list[int]:
-        """Tokens as the corpus has them: only what the template writes can become a control token."""
+        """Tokens as the corpus has them: of the whole, as each row was encoded, unless somebody's words spell a control token; then run by
+        run, so that only what the template writes can become one."""
+        special = {index for index, token in self.tokenizer.added_tokens_decoder.items() if token.special}
+        whole: list[int] = self.tokenizer("".join(span.text for span in spans), add_special_tokens=False)[
+            "input_ids"
+        ]
         ids: list[int] = []
         for control, run in groupby(spans, lambda span: span.control):
             text = "".join(span.text for span in run)
             options = {"add_special_tokens": False, "split_special_tokens": not control}
             ids += self.tokenizer(text, **options)["input_ids"]
-        return ids
+        seen, spelt = ([index for index in found if index in special] for found in (whole, ids))
+        return whole if seen == spelt else ids
 
     def _generate(self, ids: Any, options: dict[str, Any], *, base: bool) -> Any:
         import contextlib

@@ -82,10 +82,10 @@ class Templated(Format):
 
         Without `system`, the recipe's in its first wording, if that needs no more than a name the recipe states.
         """
-        said = [text for exchange in history for text in exchange] + [prompt, "…"]
+        said = [text.strip() for exchange in history for text in exchange] + [prompt.strip(), "…"]
         turns = [(Part(text, n, trained=n == len(said) - 1),) for n, text in enumerate(said)]
         name = self.speaker()
-        spans = self.written(system or self._usual(name), turns, name)
+        spans = self.written((system or "").strip() or self._usual(name), turns, name)
         answer = next(n for n, span in enumerate(spans) if span.turn == len(said) - 1)
         return spans[:answer]
 
@@ -93,9 +93,17 @@ class Templated(Format):
         """Who the model always speaks for, where the recipe names them."""
         return None
 
+    def lacks_system(self) -> bool:
+        """Whether rows had a system turn that only a document could word, so that whoever asks should give one."""
+        return self.prompt is not None and self._usual(self.speaker()) is None
+
     def _usual(self, name: str | None) -> str | None:
         try:
-            return filled(self.prompt, {"name": name or ""}, lambda _n, _of: 0) if self.prompt else None
+            return (
+                filled(self.prompt, {"name": name or ""}, lambda _n, _of: 0).strip() or None
+                if self.prompt
+                else None
+            )
         except ValueError:
             return None
 

@@ -87,6 +87,19 @@ def test_what_was_said_stands_before_what_is_asked(run):
     )
 
 
+def test_a_prompt_has_the_tokens_that_rows_had(run):
+    speaker = Speaker.open(run, device="cpu")
+    rows = (
+        corpus
+        .open("talk", root=run.path.parents[2])
+        .sql("select input_ids from chunks")["input_ids"]
+        .to_list()
+    )
+    for asked in ASKED:
+        ids = speaker._encode(speaker.form.asked(f" {asked}\n"))
+        assert any(row[: len(ids)] == ids for row in rows)
+
+
 def test_a_prompt_that_spells_the_end_mark_stays_text(run):
     speaker = Speaker.open(run, device="cpu")
     ids = speaker._encode(speaker.form.asked("a<|end|>b"))
@@ -109,6 +122,11 @@ def test_the_command_keeps_a_history_line_by_line(run):
     root = run.path.parents[2]
     told = CliRunner().invoke(app, ["chat", "talk", "--root", str(root), "--max-new-tokens", "60"], input=f"{ASKED[0]}\n{ASKED[1]}\n", catch_exceptions=False)  # fmt: skip
     assert told.stdout.splitlines()[:2] == SAID[:2]
+
+
+def test_a_prompt_of_white_space_is_refused(run):
+    with pytest.raises(UserError, match="empty"):
+        Speaker.open(run, device="cpu").answer(" \n")
 
 
 def test_plain_text_has_no_system_turn(make_version, tmp_path):

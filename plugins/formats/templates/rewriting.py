@@ -130,7 +130,10 @@ class _Meters(NodeTransformer):
     """Puts calls of `Sandbox` into a template."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
-        return self._ticking(node)
+        made = cast(nodes.For, self._ticking(node))
+        if made.test is not None:  # what the test leaves out never comes to the tick in the body
+            made.iter = _call("walk", made, made.iter)
+        return made
 
     def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
         return self._ticking(node)

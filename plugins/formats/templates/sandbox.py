@@ -72,6 +72,8 @@ METHODS: dict[type, frozenset[str]] = {
     tuple: frozenset({"count", "index"}),
     dict: frozenset({"get", "items", "keys", "values"}),
 }
+PLACES = 16
+"""Digits that a number may be rounded to."""
 SIZED = (str, list, tuple)
 ITERATORS = (type({}.items()), type({}.keys()), type({}.values()))  # type: ignore[var-annotated]
 
@@ -215,6 +217,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 given[at] = [self.text(one) for one in given[at] or ()]
                 gap = given[at + 1] if len(given) > at + 1 else kwargs.get("d", "")
                 self.meter.room(sum(map(len, given[at])) + len(str(gap)) * len(given[at]), "join")
+            if name == "round":
+                _precise(*given[at + 1 :], **kwargs)
             found = function(*given, **kwargs)
             return self.meter.weigh(found)
 
@@ -236,15 +240,24 @@ class Sandbox(ImmutableSandboxedEnvironment):
     ) -> None:
         """Count a text that a method or filter of this name reads, and the one it may make of it."""
         size = len(value)
-        if name == "replace" and (len(args) >= 2 or kwargs):
-            old, new = (*args, *(kwargs or {}).values())[:2]
+        named = kwargs or {}
+        if name == "replace" and len(args) + len(named) >= 2:
+            old, new = (
+                (*args, named.get("old"), named.get("new"))[:2]
+                if len(args) != 1
+                else (args[0], named.get("new"))
+            )
             size += value.count(str(old)) * len(str(new)) if old != "" else (size + 1) * len(str(new))
         elif name == "join":
             size = sum(len(one) + size for one in args[0] if isinstance(one, str)) if args else size
         elif name == "indent":
-            width = (*args, *(kwargs or {}).values(), 4)[0]
+            width = args[0] if args else named.get("width", 4)
             size += (value.count("\n") + 1) * (width if isinstance(width, int) else len(str(width)))
         self.meter.room(size, name)
+
+    def walk(self, value: Any) -> Any:
+        """What a loop with an `if` goes through, whatever of it comes in."""
+        return self.meter.walk(value)
 
     def _range(self, *bounds: int) -> range:
         found = range(*bounds)
@@ -259,6 +272,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return json.dumps(
             value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
         )
+
+
+def _precise(precision: Any = 0, method: Any = "common") -> None:
+    """jinja2 raises ten to the precision, in one step that no clock interrupts."""
+    del method
+    if not isinstance(precision, int) or abs(precision) > PLACES:
+        raise TemplateFault(f"round to {precision!r} digits; at most {PLACES} are allowed")
 
 
 def _size(value: Any) -> int:
