@@ -135,8 +135,8 @@ def _rows(
             if page.content is not None:
                 try:
                     said = scraper.parse(page.content.decode())
-                except ValueError as error:
-                    reason, detail = "failed", str(error)
+                except Exception as error:  # noqa: BLE001  one odd record costs itself, whatever it makes the shape raise
+                    reason, detail = "failed", f"{type(error).__name__}: {error}"
                 else:
                     counts["conversations"] += 1
                     counts["messages"] += len(said.messages or ())

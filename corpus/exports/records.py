@@ -99,9 +99,11 @@ def _messages(row: Row, losses: Losses) -> list[Record]:
         losses["texts_as_answers"] += 1
         return [{"role": MODEL, "name": None, "content": row.get("text") or "", "train": None}]
     found = [
-        {**message, "role": message["role"] or "user", "content": message["content"] or ""}
+        {**message, "role": message["role"] or "user", "content": message["content"]}
         for message in messages
+        if (message["content"] or "").strip()  # a cleaner empties what should go
     ]
+    losses["empty_messages"] += len(messages) - len(found)
     losses["without_model"] += all(message["role"] != MODEL for message in found)
     return found
 

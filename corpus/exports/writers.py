@@ -39,7 +39,9 @@ def write(batches: Iterable[pa.Table], schema: pa.Schema, path: Path, form: str,
     rows = (row for batch in batches for row in batch.to_pylist())
     with path.open("w", encoding="utf-8", newline="") as file:
         if form == "csv":
-            writer = csv.writer(file, lineterminator="\n")
+            writer = csv.writer(
+                file, lineterminator="\r\n"
+            )  # RFC 4180; and what is in it gets quoted: a bare "\r" too
             writer.writerow(schema.names)
             return _all(writer.writerow([_cell(value) for value in row.values()]) for row in rows)
         if form == "jsonl":

@@ -137,8 +137,13 @@ def _tails(text: str) -> Iterator[Candidate]:
     done = -1
     for match in _TAIL.finditer(text):
         start = match.start(match.lastgroup or 0)
+        if start < done:
+            continue
         begin, end = line_of(text, start)
-        if start < done or _quoted(text, begin, start) or _CODE.search(text[begin:end]):
+        if _CODE.search(text[begin:end]):
+            done = end  # a line is asked once
+            continue
+        if _quoted(text, begin, start):
             continue
         done = end
         yield Candidate(start, end, "marked" if match.lastgroup == "marked" else "slashes-inside")

@@ -172,11 +172,12 @@ class _Seen:
         self.posts.append((name, words))
 
     def repeated(self, text: str, name: str | None) -> Spans:
-        """The head of a post that an earlier one by another has, to the end of a line; nothing where that is all there is."""
+        """The head of a post that an earlier one by another has, to the end of a line; nothing where that is all there is, or where it is not
+        known who speaks."""
         spans = [match.span() for match in _WORD.finditer(text)]
         words = [text[start:end] for start, end in spans]
         found = self.where.get(tuple(words[:WORDS])) if len(words) > WORDS else None
-        if not found or (name is not None and self.posts[found[0]][0] == name):
+        if not found or name is None or self.posts[found[0]][0] in {None, name}:
             return []
         theirs, length = self.posts[found[0]][1][found[1] :], 0
         while length < min(len(words), len(theirs)) and words[length] == theirs[length]:

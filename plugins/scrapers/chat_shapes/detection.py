@@ -33,7 +33,8 @@ SHAPES: dict[str, Shape] = {shape.name: shape for shape in _SHAPES}
 SAMPLE_BYTES = 1 << 16
 LOG_LINES = 60
 """Lines of a log that are looked at; half of them must be lines of IRC."""
-_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:')
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)(?:"(\s*:)?|\Z)', re.DOTALL)
+"""A whole string, and whether it is a key: strings are passed over whole, so that what one says is no key and no scan begins twice."""
 
 # Names that a file's first record must all have; the first shape that fits counts.
 _BY_KEYS = (
@@ -96,7 +97,8 @@ def _is_table(head: str, path: str) -> bool:
 def _by_keys(head: str) -> str:
     first, _, _rest = head.partition("\n")
     lined = head[0] == "{" and first.rstrip().endswith("}")
-    keys = list(dict.fromkeys(_KEY.findall(first if lined else head)))
+    strings = _STRING.findall(first if lined else head)
+    keys = list(dict.fromkeys(text for text, colon in strings if colon))
     known = set(keys)
     for name, wanted in _BY_KEYS:
         if known.issuperset(wanted):

@@ -36,6 +36,8 @@ def members(text: io.TextIOBase, streamed: str) -> Iterator[tuple[str, Any]]:
         else:
             yield str(key), reader.value()
         reader.comma("}")
+    reader.take("}")
+    reader.end()
 
 
 class _Reader:
@@ -63,6 +65,14 @@ class _Reader:
                     f"the JSON ends at character {self._before + self._at}, before it is complete"
                 )
             self._fill()
+
+    def end(self) -> None:
+        """Nothing comes after. Raises ValueError where something does, which would be lost."""
+        try:
+            found = self.peek()
+        except ValueError:
+            return
+        raise ValueError(f'"{found}" follows the end of the JSON at character {self._before + self._at}')
 
     def take(self, character: str) -> None:
         if (found := self.peek()) != character:

@@ -101,3 +101,10 @@ def test_cleaning_a_thread_twice_changes_nothing_more(posts):
 @pytest.mark.parametrize("text", ["[quote]" * 100_000, "[/quote]" * 100_000, "> a\n" * 200_000, "Bob said:\n" * 50_000 + "Click to expand...\n" * 50_000, "\n" * 10**6 + ">", "On " * 200_000 + ">"])  # fmt: skip
 def test_hostile_texts_end(text):
     assert isinstance(Quotes().clean(text), list)
+
+
+def test_where_nobody_says_who_speaks_nothing_is_taken_for_a_repetition():
+    head = "one two three four five six seven eight nine ten eleven twelve thirteen"
+    asked = {"role": "user", "name": None, "content": f"{head}\nMake it sad.", "train": None}
+    again = {**asked, "content": f"{head}\nMake it glad."}
+    assert [turn.content for turn in Quotes().clean_messages([asked, again])] in ([None, None], [[], []])

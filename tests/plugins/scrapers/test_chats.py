@@ -365,3 +365,13 @@ print(sum(page.error is None for part in parts for page in scraper.fetch(place, 
     count, grown = map(int, done.stdout.split())
     assert count == 40_000
     assert grown < size / 2, (grown, size)
+
+
+def test_what_follows_the_end_of_a_document_is_not_lost_in_silence():
+    import io
+
+    from plugins.scrapers.chat_shapes.json_members import members
+
+    with pytest.raises(ValueError, match="follows the end"):
+        list(members(io.StringIO('{"messages": [1]}\n{"messages": [2]}'), "messages"))
+    assert list(members(io.StringIO('{"messages": [1]} \n'), "messages")) == [("messages", 1)]
