@@ -132,7 +132,7 @@ class _Meters(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node:
         made = cast(nodes.For, self._ticking(node))
         if made.test is not None:  # what the test leaves out never comes to the tick in the body
-            made.iter = _call("walk", made, made.iter)
+            made.iter = _call("walk", made, cast(nodes.Expr, made.iter))
         return made
 
     def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
