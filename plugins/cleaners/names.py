@@ -161,7 +161,8 @@ def _forms(names: Iterable[str], whole: str) -> list[str]:
     forms: dict[str, None] = {}
     for name in names:
         if name in folded:
-            for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", whole, re.IGNORECASE):
+            spelt = re.escape(name).replace("ss", "(?:ss|ß)")  # folding makes "ss" of "ß"
+            for match in re.finditer(rf"(?<!\w){spelt}(?!\w)", whole, re.IGNORECASE):
                 forms[match[0]] = None
     return list(forms)
 

@@ -85,3 +85,15 @@ def test_mentions_may_be_left():
 def test_a_thread_of_a_thousand_names_ends():
     said = say(*((f"user_{n}", f"@user_{n + 1} and user_{n // 2} " * 5) for n in range(1000)))
     assert "user_" not in "".join(contents(*said and [(m["name"], m["content"]) for m in said])[:900])
+
+
+def test_a_name_with_a_sharp_s_is_found_where_others_mention_it():
+    messages = [
+        {"role": None, "name": "Weißbär", "content": "Hello.", "train": None},
+        {"role": None, "name": "Ada_7", "content": "@Weißbär wrote: well", "train": None},
+    ]
+    turns = Names().clean_messages(messages)
+    made = turns[1].content
+    text = made if isinstance(made, str) else apply(messages[1]["content"], made)
+    assert "Weißbär" not in text
+    assert turns[0].name in text
