@@ -122,12 +122,22 @@ class Watch:
             return None
         self._late = self._late or line.clock >= 13 * 3600
         before, day = self._clock, self._day
-        self._clock, self._day = line.clock, line.day or self._day
+        today = line.day if line.day and _is_day(line.day) else None
+        self._clock, self._day = line.clock, today or self._day
         if before is None:
             return None
         passed = line.clock - before
-        if line.day and day:
-            return passed + 86400.0 * (date.fromisoformat(line.day) - date.fromisoformat(day)).days
+        if today and day:
+            return passed + 86400.0 * (date.fromisoformat(today) - date.fromisoformat(day)).days
         if -self.JITTER < passed < 0:
             return 0.0
         return float(passed % (86400 if self._late else 43200)) if passed < 0 else float(passed)
+
+
+def _is_day(text: str) -> bool:
+    """Whether there is such a day: a log may say 2020-02-31."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -375,3 +375,15 @@ def test_what_follows_the_end_of_a_document_is_not_lost_in_silence():
     with pytest.raises(ValueError, match="follows the end"):
         list(members(io.StringIO('{"messages": [1]}\n{"messages": [2]}'), "messages"))
     assert list(members(io.StringIO('{"messages": [1]} \n'), "messages")) == [("messages", 1)]
+
+
+def test_a_day_that_is_none_is_passed_over():
+    from plugins.scrapers.chat_shapes.irc_lines import Watch, read_line
+
+    watch = Watch()
+    days = ["2020-02-28", "2020-02-31", "2020-02-29"]
+    assert [watch.pause(read_line(f"[{day} 12:0{n}] <b> yo")) for n, day in enumerate(days)] == [
+        None,
+        60.0,
+        86400.0 + 60,
+    ]
