@@ -357,3 +357,29 @@ def test_convert_names_a_source_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="there is no file"):
         convert(str(tmp_path / "none.csv"), tmp_path / "b.jsonl")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cleaning_emptied_is_not_exported_as_said():
+    from collections import Counter
+
+    from corpus.exports.records import openai
+
+    said = [("user", "A"), ("user", ""), ("user", "B"), ("assistant", "C")]
+    row = {"text": "", "messages": [{"role": r, "name": None, "content": c, "train": None} for r, c in said]}
+    losses = Counter()
+    assert [one["content"] for one in openai(row, losses)["messages"]] == ["A", "B", "C"]
+    assert losses["empty_messages"] == 1
+
+
+def test_a_bare_carriage_return_stays_inside_its_cell(tmp_path):
+    import csv
+    from collections import Counter
+
+    import pyarrow as pa
+
+    from corpus.exports.writers import write
+
+    table = pa.table({"a": ["one\rtwo"], "b": ["c"]})
+    write([table], table.schema, tmp_path / "t.csv", "csv", Counter())
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["a", "b"], ["one\rtwo", "c"]]
