@@ -13,14 +13,16 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from schemas.errors import Fault, RecipeError, nearest
 from schemas.recipe_faults import faults_of
+from schemas.recipe_lora import Lora
 from schemas.recipe_mix import Mix
 from schemas.recipe_section import Section, Step, switch
-from schemas.recipe_train import EarlyStopping, Lora, Train
+from schemas.recipe_train import Divergence, EarlyStopping, Train
 from schemas.store import NAME
 
 __all__ = [
     "SURVIVOR_KEYS",
     "Dedup",
+    "Divergence",
     "EarlyStopping",
     "Extract",
     "Fuzzy",

@@ -36,11 +36,11 @@ def count_steps(train: Train, rows: int) -> Steps:
     >>> count_steps(Train(batch_size=8, micro_batch_size=4, epochs=2, warmup=0.1), 21)
     Steps(micro=4, accumulate=2, per_epoch=3, total=6, warmup=1)
     """
-    passes = max(1, math.ceil(rows / train.micro_batch_size))
-    accumulate = passes if train.optimizer == "gd" else train.batch_size // train.micro_batch_size
+    passes = max(1, math.ceil(rows / train.micro))
+    accumulate = passes if train.optimizer.use == "gd" else math.ceil(train.batch_size / train.micro)
     per_epoch = math.ceil(passes / accumulate)
     total = train.max_steps or max(1, math.ceil(train.epochs * per_epoch))
-    return Steps(train.micro_batch_size, accumulate, per_epoch, total, math.ceil(train.warmup * total))
+    return Steps(train.micro, accumulate, per_epoch, total, math.ceil(train.warmup * total))
 
 
 def check_names(train: Train) -> None:
@@ -48,19 +48,19 @@ def check_names(train: Train) -> None:
     from transformers.training_args import OptimizerNames
 
     optimizers = [*OPTIMIZERS, *(name.value for name in OptimizerNames)]
-    if train.optimizer not in optimizers:
-        hint = nearest(train.optimizer, optimizers) or f"Known: {', '.join(optimizers)}."
-        raise UserError(f'train.optimizer is "{train.optimizer}", which is no optimiser. {hint}')
-    if train.schedule not in SCHEDULES:
-        hint = nearest(train.schedule, SCHEDULES) or f"Known: {', '.join(SCHEDULES)}."
+    if train.optimizer.use not in optimizers:
+        hint = nearest(train.optimizer.use, optimizers) or f"Known: {', '.join(optimizers)}."
+        raise UserError(f'train.optimizer is "{train.optimizer.use}", which is no optimiser. {hint}')
+    if train.schedule.use not in SCHEDULES:
+        hint = nearest(train.schedule.use, SCHEDULES) or f"Known: {', '.join(SCHEDULES)}."
         raise UserError(
-            f'train.schedule is "{train.schedule}", which is no schedule that can be used here. {hint}'
+            f'train.schedule is "{train.schedule.use}", which is no schedule that can be used here. {hint}'
         )
 
 
 def optimizer_class(train: Train) -> tuple[type, dict[str, Any]] | None:
     """torch's Adam for `adam`, which no name of transformers means; None for every other."""
-    if train.optimizer != "adam":
+    if train.optimizer.use != "adam":
         return None
     import torch
 
@@ -70,13 +70,15 @@ def optimizer_class(train: Train) -> tuple[type, dict[str, Any]] | None:
 def sft_arguments(train: Train, steps: Steps, output: Path, *, device: str, precision: str) -> dict[str, Any]:
     """Keyword arguments of `trl.SFTConfig`. Rows come tokenized, packed and checked, so TRL prepares nothing."""
     # transformers' "constant" ignores warm-up; with one the recipe means this.
-    schedule = "constant_with_warmup" if train.schedule == "constant" and steps.warmup else train.schedule
+    schedule = (
+        "constant_with_warmup" if train.schedule.use == "constant" and steps.warmup else train.schedule.use
+    )
     return {
         "output_dir": str(output),
         "per_device_train_batch_size": steps.micro,
         "gradient_accumulation_steps": steps.accumulate,
         "max_steps": steps.total,
-        "optim": OPTIMIZERS.get(train.optimizer, train.optimizer),
+        "optim": OPTIMIZERS.get(train.optimizer.use, train.optimizer.use),
         "learning_rate": train.learning_rate,
         "lr_scheduler_type": schedule,
         "warmup_steps": steps.warmup,

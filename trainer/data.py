@@ -127,6 +127,16 @@ def read_rows(version: VersionPath, split: str) -> Rows:
     return Rows(table.filter(pa.array(~single)).combine_chunks(), int(single.sum()))
 
 
+def thinned(rows: Rows, tokens: int | None) -> Rows:
+    """Rows of about so many tokens, taken evenly from all of them in order, at least one; all where `tokens` is None or no fewer are there."""
+    total = int(rows.lengths.sum())
+    if tokens is None or total <= tokens:
+        return rows
+    kept = max(1, round(len(rows.lengths) * tokens / total))
+    chosen = np.linspace(0, len(rows.lengths) - 1, kept).round().astype(np.int64)
+    return Rows(rows.table.take(pa.array(chosen)).combine_chunks(), rows.too_short)
+
+
 def _chunks(version: VersionPath, split: str) -> pa.Table:
     """The chunks as they lie on disk, as many as the manifest says: a file that is gone must not mean a smaller training set."""
     schema = pa.schema([

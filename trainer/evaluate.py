@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import MissingExtra, UserError
+from schemas.errors import UserError
 from schemas.recipe import Train
 from trainer import packing, runs
 from trainer.data import check_lengths, read_rows
+from trainer.loading import read_model
 from trainer.measure import Measure, measure
 from trainer.packing import Collator
-from trainer.record import Opening, RunRecord, check_adapter, find_base, find_corpus, write_record
+from trainer.record import Opening, find_base, find_corpus, write_record
 from trainer.runs import Run
 
 
@@ -70,25 +71,6 @@ def evaluate(run: Run | str, *, root: Path | str = ".", device: str = "auto") ->
     tuned = measure(loaded.model, data, collator, batch_size=batch, precision=precision)
     _note(run, opened, base, tuned)
     return Evaluation(record.run, record.corpus, base, tuned, opened)
-
-
-def read_model(record: RunRecord, model: Path, adapter: Path, device: str) -> tuple[Any, str]:
-    """Base and adapter for reading, and their precision. By PEFT whatever trained it: both backends write PEFT's format.
-
-    Raises Mismatch where the adapter is not the one the run saved.
-    """
-    from plugins.backends.lora import device_of, precision_of
-    from plugins.backends.peft import Peft
-
-    if reason := Peft.unavailable():
-        raise MissingExtra(reason)
-    check_adapter(record, adapter)
-    train, where = Train.model_validate(record.train), device_of(device)
-    loaded = Peft().load(
-        model, train, max_length=record.max_length, adapter=adapter, device=where, trainable=False
-    )
-    loaded.model.eval()
-    return loaded, precision_of(train, where)
 
 
 def _open(run: Run) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from plugins.contracts import Span
 from plugins.entries import class_of
 from schemas.errors import NotFound, UserError
-from trainer.evaluate import read_model
+from trainer.loading import read_model
 from trainer.record import RunRecord, find_base, find_corpus
 from trainer.runs import Run
 

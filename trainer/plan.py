@@ -19,7 +19,16 @@ from schemas.recipe import Train
 from schemas.store import Store, VersionPath
 from trainer import packing
 from trainer.arguments import Steps, check_names, count_steps
-from trainer.data import Preflight, Rows, SplitReport, check_lengths, check_tokenizer, check_val, read_rows
+from trainer.data import (
+    Preflight,
+    Rows,
+    SplitReport,
+    check_lengths,
+    check_tokenizer,
+    check_val,
+    read_rows,
+    thinned,
+)
 from trainer.progress import say
 from trainer.record import RunRecord, base_record, library_versions
 
@@ -141,6 +150,7 @@ def make_plan(recipe_path: Path | str, *, root: Path, device: str, version: str 
     check_val(found, rows["val"], recipe.train)
     for split in rows.values():
         check_lengths(found, split, longest_row(recipe.train, manifest))
+    rows["val"] = thinned(rows["val"], recipe.train.eval_tokens)
     # Last, because importing it takes seconds; and before `check_names`, which imports transformers.
     backend = choose_backend(resolved)
     check_names(recipe.train)

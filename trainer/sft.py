@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from plugins.contracts import Loaded
-from plugins.models import KNOWN
-from trainer import packing, runs
-from trainer.data import MASKED, Preflight
+from trainer import loop, packing, runs
+from trainer.data import Preflight
 from trainer.journal import Journal
 from trainer.packing import Collator
 from trainer.plan import Plan, make_plan
 from trainer.progress import Progress, say
 from trainer.record import Outcome, RunRecord, adapter_digest, finite, write_json, write_record
 from trainer.runs import Run
+from trainer.saving import saver
 
 if TYPE_CHECKING:
     from trainer.watch import Watch
@@ -82,7 +80,7 @@ def _work(plan: Plan, run: Run, *, quiet: bool) -> Run:
     journal = Journal(run.path / runs.METRICS)
     with Progress(plan.steps.total, done=checkpoint[1] if checkpoint else 0, quiet=quiet) as progress:
         watch = _watch(plan, run, loaded, collator, journal, progress, record.precision)
-        trainer = _trainer(plan, run, loaded, collator, watch, record.precision)
+        trainer = loop.make(plan, run, loaded, collator, watch, record.precision)
         if checkpoint:
             progress.say(f"{run.spec} goes on after step {checkpoint[1]}")
             watch.take_up(checkpoint[1], plan.steps.total)
@@ -114,68 +112,9 @@ def _watch(
         every=plan.train.eval_every,
         rule=plan.train.early_stopping,
         measure_val=measure_val if len(val) else None,
-        save=_saver(loaded, run.record.base.name),
+        save=saver(loaded, run.record.base.name),
         best=run.path / runs.BEST,
     )
-
-
-def _trainer(plan: Plan, run: Run, loaded: Loaded, collator: Collator, watch: Watch, precision: str) -> Any:
-    """TRL's SFTTrainer, quiet, counting trained tokens for the journal."""
-    import transformers
-    import trl
-
-    from trainer.arguments import optimizer_class, sft_arguments
-
-    class Counting(trl.SFTTrainer):
-        def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
-            watch.tokens += int((inputs["labels"] != MASKED).sum())
-            return super().training_step(model, inputs, num_items_in_batch)
-
-        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-            """None: TRL's card knows nothing of the corpus, and is written into every checkpoint."""
-
-        def _send_telemetry(self) -> None:
-            """None: TRL would tell the model hub of every run, and training reads and writes no network."""
-
-    transformers.logging.set_verbosity_error()  # its notices speak of defaults that are all set here
-    settings = sft_arguments(
-        plan.train, plan.steps, run.path / runs.CHECKPOINTS, device=plan.device, precision=precision
-    )
-    arguments = trl.SFTConfig(**settings | loaded.arguments)
-    # One device: with several GPUs in sight transformers would split each micro-batch over copies of the model, so that a step
-    # took more rows than the recipe's.
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # noqa: SLF001  transformers itself sets it so; there is no public way
-    trainer = Counting(
-        model=loaded.model,
-        args=arguments,
-        data_collator=collator,
-        train_dataset=plan.datasets["train"],
-        processing_class=loaded.tokenizer,
-        callbacks=[watch],
-        optimizer_cls_and_kwargs=optimizer_class(plan.train),
-    )
-    trainer.remove_callback(
-        transformers.PrinterCallback
-    )  # it prints every step to stdout, which belongs to data
-    return trainer
-
-
-def _saver(loaded: Loaded, base: str) -> Callable[[Path], None]:
-    """Writes the adapter to a folder, whole or not at all. It names its base by the hub's name, not by a path on this machine."""
-
-    def save(path: Path) -> None:
-        stage = path.with_name(f".{path.name}")
-        shutil.rmtree(stage, ignore_errors=True)
-        # "auto" would ask the model hub for the base's vocabulary; no embedding is trained.
-        loaded.model.save_pretrained(stage, safe_serialization=True, save_embedding_layers=False)
-        (stage / "README.md").unlink(missing_ok=True)  # PEFT's empty form
-        config = json.loads((stage / "adapter_config.json").read_text(encoding="utf-8"))
-        config["base_model_name_or_path"] = KNOWN[base].hub if base in KNOWN else base
-        write_json(stage / "adapter_config.json", config)
-        shutil.rmtree(path, ignore_errors=True)
-        stage.rename(path)
-
-    return save
 
 
 def _pad_token(loaded: Loaded) -> int:
@@ -194,7 +133,7 @@ def _finish(plan: Plan, run: Run, record: RunRecord, watch: Watch, loaded: Loade
     if outcome.kept == "best":
         shutil.copytree(best, adapter)
     else:
-        _saver(loaded, record.base.name)(adapter)
+        saver(loaded, record.base.name)(adapter)
     watch.journal.write()
     draw(watch.journal, run.path / "losses.png", title=f"{run.spec}: {record.base.name} on {record.corpus}",
          best_step=outcome.best_step if outcome.kept == "best" else None, note=outcome.stop_reason)  # fmt: skip

@@ -53,7 +53,7 @@ def test_all_faults_are_told_together() -> None:
             "train.early_stopping.metric",
             'Nearest: "val_loss".',
         ),
-        ({"train": {"batch_size": 3, "micro_batch_size": 2}}, "train", "multiple"),
+        ({"train": {"method": "full", "quantization": "4bit"}}, "train.quantization", "freezes the base"),
         ({"dedup": {"survivor": ["-nchars"]}}, "dedup.survivor", 'Nearest: "n_chars".'),
         ({"source": []}, "source", "at least one"),
         ({"source": [{"path": "x"}]}, "source.0.use", "missing"),

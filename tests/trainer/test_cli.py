@@ -8,11 +8,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import trainer
 from schemas.errors import MissingExtra, UserError
-from trainer import cli
+from trainer.commands.chat import chat
+from trainer.commands.evaluate import evaluate
+from trainer.commands.runs import runs
+from trainer.commands.train import train
 
 app = typer.Typer()
-for name, function in {"train": cli.train, "eval": cli.evaluate, "chat": cli.chat, "runs": cli.runs}.items():
+for name, function in {"train": train, "eval": evaluate, "chat": chat, "runs": runs}.items():
     app.command(name)(function)
 
 
@@ -106,14 +110,14 @@ def test_what_the_user_must_change_is_raised_for_the_shell_to_print(made):
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys, trainer, trainer.cli; print([n for n in ('torch', 'transformers', 'pyarrow', 'numpy', 'polars', 'matplotlib') if n in sys.modules])"
+    code = "import sys, trainer, trainer.commands.train, trainer.commands.evaluate, trainer.commands.chat, trainer.commands.runs; print([n for n in ('torch', 'transformers', 'pyarrow', 'numpy', 'polars', 'matplotlib') if n in sys.modules])"
     assert (
         subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
             text=True,
             check=True,
-            cwd=cli.__file__.rpartition("/trainer")[0],
+            cwd=trainer.__file__.rpartition("/trainer")[0],
         ).stdout
         == "[]\n"
     )

@@ -114,11 +114,12 @@ def test_an_adapter_speaks_its_template_where_corpus_and_the_models_template_are
 def test_the_command_keeps_a_history_line_by_line(run):
     import typer
 
-    from trainer import cli
+    from trainer.commands.chat import chat
+    from trainer.commands.runs import runs
 
     app = typer.Typer()
-    for name in ("chat", "runs"):
-        app.command(name)(getattr(cli, name))
+    for function in (chat, runs):
+        app.command()(function)
     root = run.path.parents[2]
     told = CliRunner().invoke(app, ["chat", "talk", "--root", str(root), "--max-new-tokens", "60"], input=f"{ASKED[0]}\n{ASKED[1]}\n", catch_exceptions=False)  # fmt: skip
     assert told.stdout.splitlines()[:2] == SAID[:2]
