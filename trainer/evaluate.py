@@ -59,16 +59,17 @@ def evaluate(run: Run | str, *, root: Path | str = ".", device: str = "auto") ->
             f"the test split of {version.spec} is empty. Set [split] test = 0.1, build and train again."
         )
     train = Train.model_validate(record.train)
-    loaded, precision = read_model(record, model, adapter, device)
+    readable = read_model(record, model, adapter, device)
     opened = _open(run)
     rows = read_rows(version, "test")
     check_lengths(version, rows, record.max_length)
-    collator = Collator(loaded.tokenizer.pad_token_id or 0)
+    collator = Collator(readable.tokenizer.pad_token_id or 0)
     data = packing.dataset(rows, record.max_length, packing=train.packing)
     batch = train.eval_batch_size or train.micro_batch_size
-    with loaded.model.disable_adapter():
-        base = measure(loaded.model, data, collator, batch_size=batch, precision=precision)
-    tuned = measure(loaded.model, data, collator, batch_size=batch, precision=precision)
+    with readable.base() as before:
+        base = measure(before, data, collator, batch_size=batch, precision=readable.precision)
+    with readable.tuned() as after:
+        tuned = measure(after, data, collator, batch_size=batch, precision=readable.precision)
     _note(run, opened, base, tuned)
     return Evaluation(record.run, record.corpus, base, tuned, opened)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from plugins.contracts import Span
 from plugins.entries import class_of
 from schemas.errors import NotFound, UserError
-from trainer.loading import read_model
+from trainer.loading import Readable, read_model
 from trainer.record import RunRecord, find_base, find_corpus
 from trainer.runs import Run
 
@@ -30,8 +30,7 @@ SPOKEN = ("text", "chat", "instruct")
 class Speaker:
     """A loaded run that answers."""
 
-    model: Any
-    tokenizer: Any
+    models: Readable
     name: str
     form: Templated | None = None
     """The run's format with its template; None for plain text."""
@@ -45,8 +44,12 @@ class Speaker:
             find_corpus(record, run.store)
         except NotFound:
             pass  # a corpus may be pruned, or never have been on this machine; an adapter can speak without it
-        loaded, _ = read_model(record, find_base(record, run.store), adapter, device)
-        return cls(loaded.model, loaded.tokenizer, run.spec, form)
+        return cls(read_model(record, find_base(record, run.store), adapter, device), run.spec, form)
+
+    @property
+    def tokenizer(self) -> Any:
+        """The base model's."""
+        return self.models.tokenizer
 
     @property
     def remembers(self) -> bool:
@@ -75,7 +78,7 @@ class Speaker:
         if not prompt.strip():
             raise UserError("the prompt is empty; the model needs at least a word to go on from.")
         asked, ends = self._asked(prompt, history, system)
-        ids = torch.tensor([asked], device=next(self.model.parameters()).device)
+        ids = torch.tensor([asked], device=self.models.device)
         options: dict[str, Any] = {
             **({"eos_token_id": ends} if ends else {}),
             "max_new_tokens": max_new_tokens,
@@ -128,13 +131,10 @@ class Speaker:
         return whole if seen == spelt else ids
 
     def _generate(self, ids: Any, options: dict[str, Any], *, base: bool) -> Any:
-        import contextlib
-
         import torch
 
-        off = self.model.disable_adapter() if base else contextlib.nullcontext()
-        with off:
-            return self.model.generate(
+        with self.models.base() if base else self.models.tuned() as model:
+            return model.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 pad_token_id=self.tokenizer.pad_token_id,
