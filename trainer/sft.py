@@ -78,7 +78,9 @@ def _work(plan: Plan, run: Run, *, quiet: bool) -> Run:
         if drift is not None:
             say(f"packed and unpacked loss agree to {max(drift, 1e-9):.0e}", quiet=quiet)
     journal = Journal(run.path / runs.METRICS)
-    with Progress(plan.steps.total, done=checkpoint[1] if checkpoint else 0, quiet=quiet) as progress:
+    done = checkpoint[1] if checkpoint else 0
+    with Progress(plan.steps.total, done=done, every=plan.train.eval_every, quiet=quiet) as progress:
+        journal.follow(progress.see)
         watch = _watch(plan, run, loaded, collator, journal, progress, record.precision)
         trainer = loop.make(plan, run, loaded, collator, watch, record.precision)
         if checkpoint:
@@ -124,7 +126,7 @@ def _pad_token(loaded: Loaded) -> int:
 
 def _finish(plan: Plan, run: Run, record: RunRecord, watch: Watch, loaded: Loaded) -> Run:
     """Keep the right adapter, draw the losses, close the record; only then drop what resuming needed."""
-    from trainer.plot import draw
+    from trainer.plot import draw, story_of
 
     outcome = _outcome(plan, watch)
     best = run.path / runs.BEST / f"step-{outcome.best_step}"
@@ -135,8 +137,7 @@ def _finish(plan: Plan, run: Run, record: RunRecord, watch: Watch, loaded: Loade
     else:
         saver(loaded, record.base.name)(adapter)
     watch.journal.write()
-    draw(watch.journal, run.path / "losses.png", title=f"{run.spec}: {record.base.name} on {record.corpus}",
-         best_step=outcome.best_step if outcome.kept == "best" else None, note=outcome.stop_reason)  # fmt: skip
+    draw(story_of(record, outcome, watch.journal.rows), run.path)
     end = {"status": "finished", "outcome": outcome, "adapter": adapter_digest(adapter)}
     write_record(run.path, record.model_copy(update=end))
     for name in (runs.CHECKPOINTS, runs.BEST):
