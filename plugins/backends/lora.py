@@ -1,4 +1,4 @@
-"""What both backends share: which layers get an adapter, how it starts, and what numbers it is computed in."""
+"""What both backends share: an adapter's shape and start, what numbers it is computed in, and what TRL is told of both."""
 
 from __future__ import annotations
 
@@ -65,19 +65,67 @@ def target_layers(model: Any, lora: Lora) -> list[str]:
     return wanted
 
 
+def adapter_options(model: Any, lora: Lora) -> dict[str, Any]:
+    """The recipe's [train.lora] as keyword arguments of PEFT's LoraConfig, which unsloth's get_peft_model takes too.
+
+    `use_rslora` scales by alpha / sqrt(r) (Kalajdzievski 2023); `use_dora` adds a magnitude a layer (Liu et al. 2024).
+    """
+    return {
+        "r": lora.r,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": lora.dropout,
+        "target_modules": target_layers(model, lora),
+        "use_rslora": lora.rank_stabilized,
+        "use_dora": lora.dora,
+    }
+
+
 def start_adapter(model: Any, seed: int) -> None:
-    """Set a fresh LoRA to its start: A uniform within 1 / sqrt(inputs), as PEFT does it, B zero (Hu et al. 2021, 4.1).
+    """Set a fresh LoRA to its start: A uniform within 1 / sqrt(inputs), as PEFT does it, B zero (Hu et al. 2021, 4.1); of a DoRA, also the
+    magnitudes, to the norms of the base's weights (Liu et al. 2024, 4.1).
 
     Drawn on the CPU, layer by layer in order of name, from `seed` alone: so that every backend and device starts alike,
-    whatever drew random numbers before.
+    whatever drew random numbers before. In float32, whatever the base has: norms rounded to bfloat16 would start a DoRA up to 0.4 % off
+    its base.
     """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
     for name, weight in sorted(model.named_parameters()):
+        if not weight.requires_grad:
+            continue
+        weight.data = weight.data.float()
         if ".lora_A." in name:
             bound = 1 / math.sqrt(weight.shape[1])
             values = torch.empty(weight.shape).uniform_(-bound, bound, generator=generator)
             weight.data.copy_(values)
         elif ".lora_B." in name:
             weight.data.zero_()
+    for layer in model.modules():
+        for magnitude in getattr(layer, "lora_magnitude_vector", {}).values():
+            magnitude.weight.data.copy_(_norms(layer.get_base_layer()))
+
+
+def _norms(layer: Any) -> Any:
+    """The length of each output's row of a linear layer's weight, float32; 4-bit weights are unfolded first."""
+    from peft.utils.integrations import dequantize_module_weight
+    from transformers.pytorch_utils import Conv1D
+
+    weight = dequantize_module_weight(layer).detach().float()
+    return (weight.T if isinstance(layer, Conv1D) else weight).norm(dim=1)
+
+
+def recomputes(train: Train, device: str) -> bool:
+    """Whether activations are computed again in the backward pass. auto: on a GPU; a CPU has memory to spare and no time."""
+    return device != "cpu" if train.gradient_checkpointing == "auto" else train.gradient_checkpointing
+
+
+def trainer_arguments(train: Train, device: str) -> dict[str, Any]:
+    """Settings of `trl.SFTConfig` that both backends need."""
+    return {
+        "gradient_checkpointing": recomputes(train, device),
+        # The other kind needs inputs that ask for gradients, and breaks when a process group watches its weights.
+        "gradient_checkpointing_kwargs": {"use_reentrant": False},
+        # transformers hooks the embeddings, in training mode only, and takes the hook off at the end (Jain et al. 2023).
+        "neftune_noise_alpha": train.neftune_alpha,
+    }

@@ -1,4 +1,4 @@
-"""LoRA by PEFT over plain transformers: the portable path, on any device torch knows."""
+"""LoRA by PEFT over plain transformers, and training of whole models: the portable path, on any device torch knows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
-from plugins.backends.lora import precision_of, start_adapter, target_layers
+from plugins.backends.base import load_base
+from plugins.backends.limits import check_numbers
+from plugins.backends.lora import adapter_options, start_adapter, trainer_arguments
 from plugins.backends.quiet import quiet, share_cores
 from plugins.contracts import Backend, Loaded
 from schemas.errors import missing_extra
@@ -31,12 +33,16 @@ class Peft(Backend):
             str(missing_extra("train", f"training ({', '.join(missing)} not installed)")) if missing else None
         )
 
-    def prepare(self) -> None:
+    def prepare(self, device: str = "auto") -> None:
         """Import the libraries, without what they have to say about each other."""
         share_cores()
         with quiet():
             import peft  # noqa: F401
             import trl  # noqa: F401
+
+    def check_run(self, train: Train, device: str) -> None:
+        """Raise UserError for what cannot be trained on `device`; called before anything is loaded."""
+        check_numbers(train, device)
 
     def load(
         self,
@@ -48,40 +54,32 @@ class Peft(Backend):
         device: str = "cpu",
         trainable: bool = True,
     ) -> Loaded:
-        """The base with a fresh or a saved LoRA; the adapter's own weights are float32 whatever the base has."""
-        self.prepare()
-        with quiet():
-            from peft import LoraConfig, PeftModel, get_peft_model
-
-            base, tokenizer = load_base(model, train, device)
-            if adapter is not None:
-                return Loaded(PeftModel.from_pretrained(base, adapter, is_trainable=trainable), tokenizer)
-            config = LoraConfig(
-                r=train.lora.r,
-                lora_alpha=train.lora.alpha,
-                lora_dropout=train.lora.dropout,
-                target_modules=target_layers(base, train.lora),
-                task_type="CAUSAL_LM",
-            )
-            wrapped = get_peft_model(base, config)
-        start_adapter(wrapped, train.seed)
+        """The base with a fresh or a saved LoRA, whose own weights are float32 whatever the base has; with `method = "full"` the model itself,
+        in float32, all of it trained, its weights taken from the folder `adapter` where one is named."""
+        self.check_run(train, device)
+        self.prepare(device)
         # Chunked: the head's logits are never held for a whole batch (2048 tokens x 49k words are 400 MB in float32).
-        return Loaded(wrapped, tokenizer, {"loss_type": "chunked_nll"})
+        arguments = {"loss_type": "chunked_nll", **trainer_arguments(train, device)}
+        with quiet():
+            if train.method == "full":
+                whole, tokenizer = load_base(model, train, device, weights=adapter)
+                return Loaded(whole.requires_grad_(trainable), tokenizer, arguments)
+            base, tokenizer = load_base(model, train, device)
+            wrapped = _wrap(base, train, adapter, trainable=trainable)
+        if adapter is None:
+            start_adapter(wrapped, train.seed)
+        return Loaded(wrapped, tokenizer, arguments)
 
 
-def load_base(model: Path, train: Train, device: str) -> tuple[Any, Any]:
-    """The base model on `device`, and its tokenizer, padding with the end-of-text token where it has no other."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def _wrap(base: Any, train: Train, adapter: Path | None, *, trainable: bool) -> Any:
+    """The base with a fresh LoRA or the one saved in the folder `adapter`."""
+    from peft import LoraConfig, PeftModel, get_peft_model
 
-    base = AutoModelForCausalLM.from_pretrained(
-        model,
-        dtype=getattr(torch, precision_of(train, device)),
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-    )
-    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False, local_files_only=True)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return base.to(device), tokenizer
+    if adapter is not None:
+        wrapped = PeftModel.from_pretrained(base, adapter, is_trainable=trainable)
+    else:
+        wrapped = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", **adapter_options(base, train.lora)))
+    if train.quantization == "4bit":
+        # What TRL goes by to round the adapter to bfloat16. PEFT has read it by now; the layers themselves stay 4-bit.
+        base.is_loaded_in_4bit = False
+    return wrapped
