@@ -1,4 +1,4 @@
-"""A version on disk as training rows, and the preflight that counts every token before the first step.
+"""A version on disk as training rows, each checked before the first step.
 
 Law 7: no token is trained by accident. A label counts when it is not -100 and is not a row's first: the first token of a
 row is predicted by nothing, packed or not, so it is masked here for both. Nothing is truncated: a row too long is refused.
@@ -6,19 +6,14 @@ row is predicted by nothing, packed or not, so it is masked here for both. Nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from plugins import models
-from schemas.errors import Corruption, Mismatch, UserError
-from schemas.manifest import Manifest
-from schemas.recipe import Train
+from schemas.errors import Corruption, UserError
 from schemas.store import VersionPath
 
 MASKED = -100
@@ -27,57 +22,6 @@ MASKED = -100
 Vector = np.ndarray[Any, Any]
 
 COLUMNS = ("chunk_id", "doc_id", "position", "input_ids", "labels")
-
-
-@dataclass(frozen=True)
-class SplitReport:
-    """What one split holds, in rows and tokens."""
-
-    rows: int
-    tokens: int
-    trained: int
-    """Tokens a loss is taken on."""
-    masked: int
-    """Tokens read but not trained, each row's first among them."""
-    too_short: int
-    """Rows of a single token, left out: nothing in them can be predicted."""
-    longest: int
-    packed_rows: int
-    """Rows after packing; `rows` where packing is off."""
-    efficiency: float
-    """Tokens over the token places the model computes; the rest is padding."""
-
-
-@dataclass(frozen=True)
-class Preflight:
-    """What a run will do, before it does it."""
-
-    corpus: str
-    fingerprint: str
-    model: str
-    max_length: int
-    packing: bool
-    splits: dict[str, SplitReport]
-    steps: int
-    steps_per_epoch: int
-    warmup_steps: int
-    tokens_per_step: int
-    """Trained tokens in a mean optimiser step."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
-
-    def lines(self) -> Iterator[str]:
-        """For people."""
-        yield f"{self.corpus} on {self.model}: {self.steps} steps of about {self.tokens_per_step:,} trained tokens"
-        for name, split in self.splits.items():
-            packed = f", packed into {split.packed_rows:,}" if self.packing else ""
-            short = f", {split.too_short:,} rows of one token left out" if split.too_short else ""
-            yield (
-                f"  {name}: {split.rows:,} rows{packed} ({split.efficiency:.0%} full), {split.tokens:,} tokens: "
-                f"{split.trained:,} trained, {split.masked:,} masked, 0 cut (longest {split.longest:,} of {self.max_length:,}){short}"
-            )
 
 
 @dataclass(frozen=True)
@@ -194,20 +138,6 @@ def _name(table: pa.Table, row: int) -> str:
     return f"chunk {table['chunk_id'][row].as_py()} of document {table['doc_id'][row].as_py()}"
 
 
-# ------------------------------------------------------------------------------------------------ checks
-
-
-def check_tokenizer(version: VersionPath, manifest: Manifest, model: Path, name: str) -> None:
-    """Raise Mismatch where the corpus was cut with another tokenizer than the base model has."""
-    found = models.tokenizer_digest(model)
-    if found != manifest.tokenizer.digest:
-        raise Mismatch(
-            f"{version.spec} was cut with the tokenizer of {manifest.tokenizer.model} ({manifest.tokenizer.digest}), but {name} "
-            f'has {found}: its token numbers would mean other words. Set [tokens] model = "{name}" and build again, '
-            f"or train {manifest.tokenizer.model}."
-        )
-
-
 def check_lengths(version: VersionPath, rows: Rows, max_length: int) -> None:
     """Raise UserError naming the first row longer than `max_length`; nothing is ever cut in silence."""
     lengths = rows.lengths
@@ -218,15 +148,4 @@ def check_lengths(version: VersionPath, rows: Rows, max_length: int) -> None:
             f"{_name(rows.table, row)} of {version.spec} has {lengths[row]:,} tokens, and {len(over):,} rows have more than "
             f"max_length = {max_length:,}; the rest of them would be cut. Set [train] max_length = {int(lengths.max())} or more, "
             "or lower [tokens] max_tokens and build again."
-        )
-
-
-def check_val(version: VersionPath, rows: Rows, train: Train) -> None:
-    """Raise UserError where early stopping watches a val split that has no rows."""
-    watched = train.early_stopping
-    if rows.table.num_rows == 0 and watched is not None and watched.metric.startswith("val_"):
-        raise UserError(
-            f"the val split of {version.spec} is empty, but [train] early_stopping watches {watched.metric}, which is measured "
-            "on it. Set [split] val = 0.1 and build again; or [train] early_stopping = false to train to the end; or "
-            'early_stopping = { metric = "train_loss" }.'
         )

@@ -13,24 +13,18 @@ from plugins.backends.peft import Peft
 from plugins.backends.unsloth import Unsloth
 from plugins.contracts import Backend
 from plugins.registry import ResolvedRecipe, load_recipe
-from schemas.errors import Mismatch, MissingExtra, UserError
+from schemas.errors import MissingExtra, UserError
 from schemas.manifest import Manifest
 from schemas.recipe import Train
 from schemas.store import Store, VersionPath
-from trainer import packing
+from trainer import checks, estimate, machine, packing
 from trainer.arguments import Steps, check_names, count_steps
-from trainer.data import (
-    Preflight,
-    Rows,
-    SplitReport,
-    check_lengths,
-    check_tokenizer,
-    check_val,
-    read_rows,
-    thinned,
-)
+from trainer.data import Rows, check_lengths, read_rows, thinned
+from trainer.preflight import Preflight, SplitReport
+from trainer.preview import previews
 from trainer.progress import say
 from trainer.record import RunRecord, base_record, library_versions
+from trainer.shape import Shape, read_shape
 
 
 @dataclass(frozen=True)
@@ -46,6 +40,10 @@ class Plan:
     device: str
     rows: dict[str, Rows]
     """train and val; the test split stays closed."""
+    shape: Shape
+    """Of the base model."""
+    meant_for: machine.Machine | None = None
+    """Another machine, for a dry run; None for this one."""
 
     @property
     def train(self) -> Train:
@@ -73,12 +71,36 @@ class Plan:
     @cached_property
     def steps(self) -> Steps:
         """Batch arithmetic over the packed rows."""
-        return count_steps(self.train, len(self.datasets["train"]))
+        return count_steps(self.train, len(self.datasets["train"]), full_batch=self.resolved.full_batch)
+
+    @cached_property
+    def machine(self) -> machine.Machine:
+        """Where the run is meant to be: this machine, measured, or the one that was named."""
+        return self.meant_for or machine.this_machine(
+            self.device, self.precision, hidden=self.shape.hidden, width=self.shape.width
+        )
+
+    @property
+    def precision(self) -> str:
+        """The numbers of the forward pass."""
+        if self.meant_for is not None:
+            return "bfloat16" if self.train.precision == "auto" else self.train.precision
+        return precision_of(self.train, self.device)
+
+    @property
+    def eval_rows(self) -> int:
+        """Rows an evaluation pass has to begin with."""
+        return self.train.eval_batch_size or self.train.micro_batch_size
 
     @cached_property
     def preflight(self) -> Preflight:
-        """What is trained, masked, packed and cut (law 7)."""
+        """What is trained, masked, packed and cut (law 7), what it takes, and how rows look.
+
+        Raises UserError where it is far more than the machine has.
+        """
         reports = {split: self._report(split) for split in self.rows}
+        memory = self._memory(reports)
+        warnings = checks.check_memory(memory, self.train, self.eval_rows)
         return Preflight(
             corpus=self.version.spec,
             fingerprint=self.manifest.fingerprint,
@@ -90,6 +112,35 @@ class Plan:
             steps_per_epoch=self.steps.per_epoch,
             warmup_steps=self.steps.warmup,
             tokens_per_step=round(reports["train"].trained / self.steps.per_epoch),
+            parameters=self.shape.parameters,
+            trainable=estimate.trainable_parameters(self.shape, self.train),
+            memory=memory,
+            time=estimate.run_time(
+                self.shape,
+                self.train,
+                self.machine,
+                steps=self.steps.total,
+                places=reports["train"].places / self.steps.per_epoch,
+                eval_places=reports["val"].places,
+                length=self.max_length,
+            ),
+            previews=previews(self.rows["train"], self.model),
+            warnings=warnings,
+        )
+
+    def _memory(self, reports: dict[str, SplitReport]) -> estimate.Memory:
+        def places(split: str, rows: int) -> int:
+            """The most token places that a pass of so many rows has."""
+            length = self.max_length if self.train.packing else reports[split].longest
+            return min(rows, reports[split].packed_rows) * length
+
+        return estimate.memory(
+            self.shape,
+            self.train,
+            self.machine,
+            self.precision,
+            tokens=places("train", self.steps.micro),
+            eval_tokens=places("val", self.eval_rows),
         )
 
     def _report(self, split: str) -> SplitReport:
@@ -124,47 +175,62 @@ class Plan:
             train=self.train.model_dump(mode="json"),
             backend=backend.name,
             device=self.device,
-            precision=precision_of(self.train, self.device),
+            precision=self.precision,
             max_length=self.max_length,
             seed=self.train.seed,
             libraries=library_versions(*backend.requires),
         )
 
 
-def make_plan(recipe_path: Path | str, *, root: Path, device: str, version: str | None) -> Plan:
-    """Decide a run. Raises RecipeError, NotFound, Mismatch, MissingExtra or UserError for what the user must change."""
-    check_device(device)
+def make_plan(
+    recipe_path: Path | str,
+    *,
+    root: Path,
+    device: str,
+    version: str | None,
+    dry_run: bool = False,
+    meant_for: str | None = None,
+) -> Plan:
+    """Decide a run. Raises RecipeError, NotFound, Mismatch, MissingExtra or UserError for what the user must change.
+
+    A dry run imports no unsloth. `meant_for` names another machine for one (`machine.KNOWN`); the base model's weights need not be
+    here then, only its `config.json` and tokenizer.
+    """
+    checks.check_device(device)
+    other = None if meant_for is None else _other_machine(meant_for, dry_run=dry_run)
     resolved = load_recipe(Path(recipe_path))
     recipe, store = resolved.recipe, Store(root)
     found = store.version(version or recipe.name)
     manifest = found.manifest()
-    check_sections(found, manifest, resolved)
+    checks.check_sections(found, manifest, resolved)
     name = recipe.train.model or recipe.tokens.model
-    model = models.resolve(name, store.models, resolved.base, weights=True)
-    check_tokenizer(found, manifest, model, name)
+    model = models.resolve(name, store.models, resolved.base, weights=other is None)
+    checks.check_tokenizer(found, manifest, model, name)
+    checks.check_template(found, manifest, model, name)
     rows = {split: read_rows(found, split) for split in ("train", "val")}
     if not rows["train"].table.num_rows:
         raise UserError(
             f"the train split of {found.spec} has no rows, so there is nothing to learn. Build it with more documents."
         )
-    check_val(found, rows["val"], recipe.train)
+    checks.check_val(found, rows["val"], recipe.train)
     for split in rows.values():
         check_lengths(found, split, longest_row(recipe.train, manifest))
     rows["val"] = thinned(rows["val"], recipe.train.eval_tokens)
-    # Last, because importing it takes seconds; and before `check_names`, which imports transformers.
-    backend = choose_backend(resolved)
-    check_names(recipe.train)
-    return Plan(resolved, store, found, manifest, model, backend, device_of(device), rows)
+    # Late, because importing it takes seconds; and before `check_names`, which imports transformers.
+    backend = choose_backend(resolved, prepare=not dry_run)
+    check_names(recipe.train, resolved.optimizer)
+    shape = read_shape(model)
+    shape.adapted(recipe.train.lora)
+    where = device_of(device) if other is None else other.device
+    return Plan(resolved, store, found, manifest, model, backend, where, rows, shape, other)
 
 
-def check_device(device: str) -> None:
-    """Raise UserError for a GPU by its number: transformers trains on the first it sees, whatever it is told."""
-    kind, _, number = device.partition(":")
-    if kind == "cuda" and number not in {"", "0"}:
+def _other_machine(name: str, *, dry_run: bool) -> machine.Machine:
+    if not dry_run:
         raise UserError(
-            f'--device is "{device}", but training takes the first GPU it sees. To train on that one, put in front: '
-            f"CUDA_VISIBLE_DEVICES={number} and type --device cuda."
+            f"--for {name} asks what a run would take on another machine, and this one is to train. Add --dry-run, or leave out --for."
         )
+    return machine.named(name)
 
 
 def longest_row(train: Train, manifest: Manifest) -> int:
@@ -172,41 +238,8 @@ def longest_row(train: Train, manifest: Manifest) -> int:
     return train.max_length or manifest.tokenizer.max_tokens
 
 
-def check_sections(version: VersionPath, manifest: Manifest, resolved: ResolvedRecipe) -> None:
-    """Raise Mismatch naming what differs where a version was built from other corpus sections than the recipe's."""
-    if manifest.sections == resolved.sections:
-        return
-    theirs, ours = _leaves(manifest.recipe), _leaves(resolved.corpus_sections())
-    keys = [key for key in sorted(theirs.keys() | ours.keys()) if theirs.get(key) != ours.get(key)]
-    told = "; ".join(
-        f"{key} was {theirs.get(key, 'absent')!r}, is {ours.get(key, 'absent')!r}" for key in keys[:5]
-    )
-    more = f"; and {len(keys) - 5} more" if len(keys) > 5 else ""
-    raise Mismatch(
-        f"{version.spec} was not built from this recipe: {told or 'its sections have another hash'}{more}. "
-        f"Training on it would not be what the recipe says. Build it first: gristmill build {resolved.path.name}"
-    )
-
-
-def _leaves(value: Any, prefix: str = "") -> dict[str, Any]:
-    """A nested table as dotted keys."""
-    if isinstance(value, dict) and value:
-        return {
-            key: leaf
-            for name, inner in value.items()
-            for key, leaf in _leaves(inner, f"{prefix}.{name}".strip(".")).items()
-        }
-    if isinstance(value, list | tuple) and any(isinstance(inner, dict) for inner in value):
-        return {
-            key: leaf
-            for n, inner in enumerate(value)
-            for key, leaf in _leaves(inner, f"{prefix}.{n}").items()
-        }
-    return {prefix: list(value) if isinstance(value, tuple) else value}
-
-
-def choose_backend(resolved: ResolvedRecipe) -> Backend:
-    """The backend the recipe names; for "auto" unsloth where it is installed and imports, else peft. It is prepared.
+def choose_backend(resolved: ResolvedRecipe, *, prepare: bool = True) -> Backend:
+    """The backend the recipe names; for "auto" unsloth where it is installed and imports, else peft. It is prepared, unless told not to.
 
     Raises MissingExtra with the line that installs what is missing.
     """
@@ -215,12 +248,14 @@ def choose_backend(resolved: ResolvedRecipe) -> Backend:
         assert isinstance(named, Backend)
         if reason := named.unavailable():
             raise MissingExtra(f'backend "{named.name}": {reason}')
-        named.prepare()
+        if prepare:
+            named.prepare()
         return named
     if Unsloth.unavailable() is None:
         backend = Unsloth()
         try:
-            backend.prepare()
+            if prepare:
+                backend.prepare()
         except Exception as error:  # noqa: BLE001  it raises whatever its machine check finds: NotImplementedError, RuntimeError, OSError
             say(
                 f"unsloth is installed but cannot be used here ({type(error).__name__}: {error}); training with peft"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from plugins.contracts import Loaded
 from trainer import loop, packing, runs
-from trainer.data import Preflight
 from trainer.journal import Journal
 from trainer.packing import Collator
 from trainer.plan import Plan, make_plan
+from trainer.preflight import Preflight
 from trainer.progress import Progress, say
 from trainer.record import Outcome, RunRecord, adapter_digest, finite, write_json, write_record
 from trainer.runs import Run
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @overload
 def train(recipe_path: Path | str, *, root: Path | str = ..., dry_run: Literal[False] = ..., resume: bool = ...,
-          device: str = ..., version: str | None = ..., quiet: bool = ...) -> Run: ...  # fmt: skip
+          device: str = ..., version: str | None = ..., quiet: bool = ..., meant_for: str | None = ...) -> Run: ...  # fmt: skip
 @overload
 def train(recipe_path: Path | str, *, root: Path | str = ..., dry_run: Literal[True], resume: bool = ...,
-          device: str = ..., version: str | None = ..., quiet: bool = ...) -> Preflight: ...  # fmt: skip
+          device: str = ..., version: str | None = ..., quiet: bool = ..., meant_for: str | None = ...) -> Preflight: ...  # fmt: skip
 def train(
     recipe_path: Path | str,
     *,
@@ -36,13 +36,17 @@ def train(
     device: str = "auto",
     version: str | None = None,
     quiet: bool = False,
+    meant_for: str | None = None,
 ) -> Run | Preflight:
     """Train the adapter of a recipe on the newest version of its name, or on `version` ("name@N").
 
-    With `dry_run` only the preflight is made and returned. With `resume` the newest run, killed before its end, goes on
-    from its last checkpoint. Raises the errors of `trainer.plan.make_plan`; see `schemas.errors`.
+    With `dry_run` only the preflight is made and returned; `meant_for` asks it for another machine (`trainer.machine.KNOWN`).
+    With `resume` the newest run, killed before its end, goes on from its last checkpoint.
+    Raises the errors of `trainer.plan.make_plan`; see `schemas.errors`.
     """
-    plan = make_plan(recipe_path, root=Path(root), device=device, version=version)
+    plan = make_plan(
+        recipe_path, root=Path(root), device=device, version=version, dry_run=dry_run, meant_for=meant_for
+    )
     for line in plan.preflight.lines():
         say(line, quiet=quiet)
     if dry_run:

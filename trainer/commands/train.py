@@ -15,8 +15,19 @@ def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a TOML file.")],
     root: Root = Path(),
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be trained, masked, packed and cut.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Only say what would be trained, and what memory and time it would take."
+        ),
     ] = False,
+    meant_for: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="MACHINE",
+            help="With --dry-run: what it would take there, such as h100-80gb. The weights need not be here.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the newest run, killed before its end.")
     ] = False,
@@ -31,10 +42,10 @@ def train(
     from trainer import sft
 
     if dry_run:
-        plan = sft.train(recipe, root=root, dry_run=True, device=device, version=version)
+        plan = sft.train(recipe, root=root, dry_run=True, device=device, version=version, meant_for=meant_for)
         print_json(plan.to_json(), as_json=as_json)
         return
-    run = sft.train(recipe, root=root, resume=resume, device=device, version=version)
+    run = sft.train(recipe, root=root, resume=resume, device=device, version=version, meant_for=meant_for)
     record, end = run.record, run.record.outcome
     told = {
         "run": record.run,
