@@ -118,30 +118,31 @@ app.command("clean", epilog="Example: gristmill clean recipe.toml --preview --on
 )
 @guarded
 def sql(
-    version: options.VersionSpec,
+    version: options.SqlVersion = None,
     statement: options.Statement = None,
+    run: options.SqlRun = None,
     format: options.Format = "table",
     root: options.Root = Path(),
 ) -> None:
-    """Ask a version a question in SQL (DuckDB's), read-only.
+    """Ask a version, or a training run, a question in SQL (DuckDB's), read-only.
 
-    Tables: pages, documents, rejects, fates, scores, duplicates, groups, edits, learned, chunks.
+    Tables of a version: pages, documents, rejects, fates, scores, duplicates, groups, edits, learned, chunks. Of a run: metrics,
+    and runs with all of them.
     """
     from corpus.answers import render
-    from corpus.query import query
-    from schemas.store import Store
+    from corpus.commands.asking import asked_of
 
-    place = Store(root).version(version)
+    asked = asked_of(version, statement, run, root)
 
-    def answer(asked: str) -> None:
-        print(render(query(place, asked), format).rstrip("\n"))
+    def answer(question: str) -> None:
+        print(render(asked.query(question), format).rstrip("\n"))
 
-    if statement is None and sys.stdin.isatty():
+    if asked.statement is None and sys.stdin.isatty():
         from corpus.commands.prompt import prompt
 
-        prompt(place.spec, answer)
+        prompt(asked.name, answer, asked.example)
         return
-    answer(sys.stdin.read() if statement is None else statement)
+    answer(sys.stdin.read() if asked.statement is None else asked.statement)
 
 
 @app.command(epilog="Example: gristmill versions hearthside")

@@ -11,7 +11,7 @@ import itertools
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -53,7 +53,24 @@ def connect(
     still has a typed view. `threads` defaults to the cores of this process, `memory` ("4GB") to DuckDB's 80 % of what the
     machine or container has; beyond it DuckDB spills to the system's temporary folder.
     """
-    connection = duckdb.connect(
+    connection = opened(threads, memory)
+    allowed: list[str] = []
+    for version in versions:
+        schemas = ["main"] if version is versions[-1] else []
+        schemas += [version.spec] if len(versions) > 1 else []
+        for schema in schemas:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(schema)}")
+            for table in TABLES:
+                files = [str(path.absolute()) for path in version.files(table)]
+                _define(connection, f"{_name(schema)}.{table}", table, files)
+                allowed += files
+    lock(connection, allowed)
+    return connection
+
+
+def opened(threads: int | None = None, memory: str | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection in memory, to be given its views and then to be locked."""
+    return duckdb.connect(
         ":memory:",
         config={
             "threads": threads or available_cores(),
@@ -66,21 +83,14 @@ def connect(
             **({"memory_limit": memory} if memory else {}),
         },
     )
-    allowed: list[str] = []
-    for version in versions:
-        schemas = ["main"] if version is versions[-1] else []
-        schemas += [version.spec] if len(versions) > 1 else []
-        for schema in schemas:
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(schema)}")
-            for table in TABLES:
-                files = [str(path.absolute()) for path in version.files(table)]
-                _define(connection, f"{_name(schema)}.{table}", table, files)
-                allowed += files
+
+
+def lock(connection: duckdb.DuckDBPyConnection, allowed: Iterable[str]) -> None:
+    """Let it open the files `allowed` and nothing else from now on, and change no setting back."""
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"SET allowed_paths = {_texts(sorted(set(allowed)))}")
+    connection.execute(f"SET allowed_paths = {texts(sorted(set(allowed)))}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    return connection
 
 
 def query(version: VersionPath, sql: str) -> pl.DataFrame:
@@ -97,8 +107,8 @@ def query(version: VersionPath, sql: str) -> pl.DataFrame:
         connection.close()
 
 
-def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
-    """`query`, on a connection that `connect` made."""
+def ask(connection: duckdb.DuckDBPyConnection, sql: str, tables: Sequence[str] = TABLES) -> pl.DataFrame:
+    """`query`, on a connection that was locked and has these `tables`."""
     try:
         statement = _only_statement(connection, sql)
         if statement.type == duckdb.StatementType.EXPLAIN:
@@ -106,7 +116,7 @@ def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
             return pl.DataFrame(dict(zip(PLAN, (keys, plans), strict=True)))
         return _frame(connection.sql(statement.query).to_arrow_table())
     except duckdb.Error as error:
-        raise UserError(_explained(connection, error)) from None
+        raise UserError(_explained(connection, error, tables)) from None
 
 
 def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
@@ -125,7 +135,7 @@ def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.S
     if inner.type != duckdb.StatementType.SELECT:
         kind = inner.type.name.replace("_", " ")
         raise UserError(
-            f"{kind} is not allowed: a published version never changes, so only SELECT (and EXPLAIN of it) may run. "
+            f"{kind} is not allowed: what was published never changes, so only SELECT (and EXPLAIN of it) may run. "
             'To write an answer to a file: gristmill sql NAME "select …" --format csv > answer.csv'
         )
     return statement
@@ -133,7 +143,7 @@ def _only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.S
 
 def _define(connection: duckdb.DuckDBPyConnection, target: str, table: str, files: Sequence[str]) -> None:
     if files:
-        source = f"read_parquet({_texts(files)}, hive_partitioning = false)"
+        source = f"read_parquet({texts(files)}, hive_partitioning = false)"
         later = "".join(f", NULL::VARCHAR AS {_name(column)}" for column in _later(table, files[0]))
         connection.execute(f"CREATE VIEW {target} AS SELECT *{later} FROM {source}")
         return
@@ -166,23 +176,23 @@ def _frame(table: pa.Table) -> pl.DataFrame:
     )
 
 
-def _explained(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:
+def _explained(connection: duckdb.DuckDBPyConnection, error: duckdb.Error, tables: Sequence[str]) -> str:
     """DuckDB's message, and the nearest table or column of ours: its own guess ranges over system tables."""
     message = str(error).strip()
     if isinstance(error, duckdb.OutOfMemoryException):
         first = message.partition("\n")[0]
         return f"{first}\nAsk for less at a time: fewer columns, a WHERE, or an aggregate instead of rows."
     if isinstance(error, duckdb.PermissionException):
-        return f"{message}\nSQL here reads the tables of the version ({', '.join(TABLES)}) and nothing else."
+        return f"{message}\nSQL here reads {', '.join(tables)} and nothing else."
     if found := UNKNOWN_TABLE.search(message):
         first = message.partition("\n")[0]
-        return f"{first}\n{nearest(found[1], TABLES)} The tables are: {', '.join(TABLES)}.".replace(
+        return f"{first}\n{nearest(found[1], tables)} The tables are: {', '.join(tables)}.".replace(
             "\n ", "\n"
         )
     if found := UNKNOWN_COLUMN.search(message):
         columns = connection.execute(
             "SELECT DISTINCT table_name, column_name FROM duckdb_columns() WHERE list_contains($1, table_name)",
-            [list(TABLES)],
+            [list(tables)],
         ).fetchall()
         near = nearest(found[1], sorted({column for _, column in columns}))
         owners = sorted(table for table, column in columns if f'"{column}"' in near)
@@ -198,5 +208,6 @@ def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _texts(values: Sequence[str]) -> str:
+def texts(values: Sequence[str]) -> str:
+    """A list of texts as DuckDB writes it, quoted."""
     return "[" + ", ".join("'" + value.replace("'", "''") + "'" for value in values) + "]"

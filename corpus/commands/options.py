@@ -56,6 +56,23 @@ SlurmQos = Annotated[
 VersionSpec = Annotated[
     str, Argument(metavar="NAME[@N]", help="A corpus; without @N its newest version.", show_default=False)
 ]
+SqlVersion = Annotated[
+    str | None,
+    Argument(
+        metavar="NAME[@N]",
+        help="A corpus; without @N its newest version. Not with --run.",
+        show_default=False,
+    ),
+]
+SqlRun = Annotated[
+    str | None,
+    Option(
+        "--run",
+        metavar="NAME[/N]",
+        help="Ask this training run instead; without /N the newest.",
+        show_default=False,
+    ),
+]
 Statement = Annotated[
     str | None, Argument(metavar="SELECT", help="One SELECT; without it, from stdin or a prompt.")
 ]

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 LEAVE = frozenset({"exit", "quit", r"\q", ".quit", ".exit"})
 
 
-def prompt(name: str, answer: Callable[[str], None]) -> None:
+def prompt(name: str, answer: Callable[[str], None], example: str = "select * from fates limit 5") -> None:
     """Read statements until the end of input and pass each to `answer`; an error is told and the loop goes on."""
     from schemas.errors import GristmillError
 
     with contextlib.suppress(ImportError):  # line editing and history, where Python was built with it
         import readline  # noqa: F401  importing it is what gives `input` its editing
     print(
-        f'{name}: end a statement with ";", leave with Ctrl-D. Try: select * from fates limit 5;',
+        f'{name}: end a statement with ";", leave with Ctrl-D. Try: {example};',
         file=sys.stderr,
     )
     for statement in statements(input):
