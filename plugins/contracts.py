@@ -1,167 +1,31 @@
-"""What a plugin is: the whole surface on one page.
+"""What a plugin is: every name an author needs, from one module.
 
-A plugin is a frozen pydantic model: its fields are its options in the recipe, its methods below are what gristmill calls.
-It lives in an installed package (entry point `gristmill.<kind>s`) or in a local file the recipe names. Its options, its source file,
-its `kernels` and the versions of what it `requires` are its identity: change one, and what it made is made again.
+A plugin is a frozen pydantic model: its fields are its options in the recipe, its methods are what gristmill calls. It lives in an
+installed package (entry point `gristmill.<kind>s`) or in a local file the recipe names. Its options, its source file, its `kernels` and
+the versions of what it `requires` are its identity: change one, and what it made is made again.
 
 Raise on a document you cannot handle: it costs that document a fate with your message, never the build.
+
+The kinds that read and judge text stand below. Apart, so that each fits a screen: `plugins/plugin.py` (options and marks),
+`plugins/scraping_contracts.py` (scrapers), `plugins/training_contracts.py` (backends, optimisers, callbacks).
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from plugins.plugin import Beside, Brings, Locates, Plugin, Threshold
+from plugins.scraping_contracts import Page, Part, Place, Scraper
+from plugins.training_contracts import Backend, Callback, Loaded, Optimizer
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
-
-    from schemas.recipe import Train
-
-
-class Locates:
-    """Marks an option that says where, not what, as in `path: Annotated[str, Locates()]`; it is no part of identity."""
-
-
-class Beside(Locates):
-    """Marks an option that names files, one or a list of them, relative to the recipe, as in `words: Annotated[str | None, Beside()]`.
-
-    The registry checks that they exist and hands the plugin absolute paths; their content is part of identity, where they lie is not.
-    Values in `known` are names of what is built in, not of files.
-    """
-
-    def __init__(self, *known: str) -> None:
-        self.known = frozenset(known)
-
-
-class Threshold:
-    """Marks an option of a filter or a learner that only decides; moving it recomputes no score, and no count."""
-
-
-class Brings:
-    """Marks a scraper's option that says which pages it brings, not how `parse` reads them; moving it parses no page again."""
-
-
-class Plugin(BaseModel):
-    """Base of all kinds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-    name: ClassVar[str]
-    """What a recipe writes after `use`."""
-    requires: ClassVar[tuple[str, ...]] = ()
-    """Distributions whose version can change the result."""
-    kernels: ClassVar[tuple[str, ...]] = ()
-    """Modules whose source can change the result, such as "plugins.kernels.words"."""
-    argument: ClassVar[str | None] = None
-    """The option that `use` itself may give behind a colon, as in `use = "datatrove:C4BadWordsFilter"`."""
-
-    @classmethod
-    def marked(cls, *markers: type[Locates | Threshold | Brings]) -> set[str]:
-        """The options that carry one of these markers, or one derived from it."""
-        return {
-            key
-            for key, info in cls.model_fields.items()
-            if any(issubclass(m if isinstance(m, type) else type(m), markers) for m in info.metadata)
-        }
-
-    def check(self) -> None:
-        """Called when the recipe is read, the files it names in place: raise ValueError for what cannot work. Be quick."""
-
-    def identity(self, *, without: type[Locates | Threshold | Brings] | None = None) -> dict[str, Any]:
-        """The options that make this plugin what it is, defaults included, as JSON values."""
-        hidden = self.marked(Locates, *([without] if without else []))
-        return self.model_dump(mode="json", exclude=hidden)
-
-
-# ------------------------------------------------------------------------------------------------ scrapers
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a scraper stands: paths in its options are relative to `base`; `work` is its own folder to keep state in."""
-
-    base: Path
-    work: Path
-    tell: Callable[[str], None] = lambda _line: None
-    """Shows how far long work has come, each line in place of the one before."""
-    say: Callable[[str], None] = lambda _line: None
-    """Says something that stays."""
-    refresh: bool = False
-    """Ask again for what is already in `work` (`gristmill crawl --refresh`)."""
-    retry: bool = False
-    """Ask again for what could not be had for a reason that may have passed (`gristmill crawl`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """An independent piece of a source, fetched by one task: whatever `fetch` needs to find it again, as JSON values."""
-
-    where: dict[str, Any]
-    digest: str | None = None
-    """Identity of the content, if it is known: then the part is fetched once and remembered. None: fetched at every build."""
-
-
-@dataclass(slots=True)
-class Page:
-    """One record a scraper yields (columns of `schemas.tables.GATHERED`). Give `content`, or the `path` of a file that
-    holds the page and nothing else, or `error`."""
-
-    locator: str
-    """Path or record position relative to the source: the page's identity within it, and its place in every table."""
-    content: bytes | None = None
-    content_type: str | None = None
-    """Media type, with `charset=` if the sender stated one. text/html goes to the extractor, other text/* passes through."""
-    url: str | None = None
-    status: int | None = None
-    fetched_at: datetime | None = None
-    license: str | None = None
-    raw_path: str | None = None
-    """The file it lies in, relative to the source; and where that is on this machine: `path`."""
-    path: str | None = None
-    raw_offset: int | None = None
-    size: int | None = None
-    content_hash: str | None = None
-    title: str | None = None
-    author: str | None = None
-    published: str | None = None
-    group: str | None = None
-    """The thread or work this page is a piece of."""
-    position: int | None = None
-    fold: bool = False
-    """The pages of this group make one document, in the order of `position`."""
-    metadata: dict[str, Any] = field(default_factory=dict)
-    error: str | None = None
-    """Why the page could not be had, as one word: its reason in `fates`."""
-    detail: str | None = None
-
-
-class Scraper(Plugin):
-    """Brings pages. May also define `parse(html: str) -> Extracted` where it knows its pages better than an extractor."""
-
-    @property
-    def gathers(self) -> bool:
-        """Whether `parts` first brings something from elsewhere into `place.work`: then `gristmill crawl` runs it."""
-        return False
-
-    def parts(self, place: Place) -> Sequence[Part]:
-        """Cut the source into independent pieces, in order; called once, in the build's own process. What must come first, such as a
-        crawl, is done here, and goes on where it was stopped. Raises SourceError for what is not there."""
-        return [Part({})]
-
-    @abstractmethod
-    def fetch(self, place: Place, part: Part) -> Iterable[Page]:
-        """Yield the pages of a part. A page that cannot be had is a Page with `error`, not an exception."""
-
-
-# ------------------------------------------------------------------------------------------------ text
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,48 +233,6 @@ class Format(Plugin):
         """The document as spans; raise ValueError to refuse it (fate `format`). Joined, they are what is tokenized."""
 
 
-# ------------------------------------------------------------------------------------------------ training
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A base model with an adapter on it, ready for TRL's SFTTrainer."""
-
-    model: Any
-    """A transformers model wrapped by PEFT."""
-    tokenizer: Any
-    arguments: dict[str, Any] = field(default_factory=dict)
-    """Settings of `trl.SFTConfig` this backend needs."""
-
-
-class Backend(Plugin):
-    """Loads base models and puts adapters on them."""
-
-    @classmethod
-    @abstractmethod
-    def unavailable(cls) -> str | None:
-        """Why it cannot be used here, with the line that mends it; None where it can. Imports nothing heavy."""
-
-    def prepare(self) -> None:
-        """Import what must come first: called before the trainer imports transformers, peft or trl."""
-
-    @abstractmethod
-    def load(
-        self,
-        model: Path,
-        train: Train,
-        *,
-        max_length: int,
-        adapter: Path | None = None,
-        device: str = "cpu",
-        trainable: bool = True,
-    ) -> Loaded:
-        """Load the base at `model` with a fresh LoRA as `train.lora` says, or with the one saved at `adapter`.
-
-        `max_length` is the longest row in tokens, `device` a torch device. A fresh LoRA depends on `train.seed` alone.
-        """
-
-
 KINDS: dict[str, type[Plugin]] = {
     "scraper": Scraper,
     "extractor": Extractor,
@@ -418,15 +240,22 @@ KINDS: dict[str, type[Plugin]] = {
     "filter": Filter,
     "format": Format,
     "backend": Backend,
+    "optimizer": Optimizer,
+    "callback": Callback,
 }
 """Kind → base class; the entry-point group is `gristmill.<kind>s`."""
+
+TRAINING = frozenset({"backend", "optimizer", "callback"})
+"""Kinds that make no corpus: their code is no part of a corpus' identity."""
 
 __all__ = [
     "KINDS",
     "READABLE",
+    "TRAINING",
     "Backend",
     "Beside",
     "Brings",
+    "Callback",
     "Cleaner",
     "Edit",
     "Extracted",
@@ -436,6 +265,7 @@ __all__ = [
     "Learner",
     "Loaded",
     "Locates",
+    "Optimizer",
     "Page",
     "Part",
     "Place",

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from plugins.contracts import READABLE, Beside, Filter, Format, Locates, Plugin, Threshold
+from plugins.contracts import READABLE, Beside, Filter, Format, Locates, Optimizer, Plugin, Threshold
 from plugins.entries import Entry, entries, local_entries
 from plugins.specs import PluginSpec, contents_of, placed, source_of
 from schemas.errors import Fault, RecipeError, UserError, nearest
@@ -33,6 +33,9 @@ class ResolvedRecipe:
     format: PluginSpec
     backend: PluginSpec | None
     """None where the trainer chooses."""
+    optimizer: PluginSpec | None = None
+    """None where no plugin has the name: then it is transformers' own, or a fault that only the trainer can tell."""
+    callbacks: tuple[PluginSpec, ...] = ()
     written_format: PluginSpec | None = None
     """The format as the recipe has it, where `format` was prepared."""
 
@@ -40,6 +43,11 @@ class ResolvedRecipe:
     def base(self) -> Path:
         """The folder paths in the recipe are relative to."""
         return self.path.parent
+
+    @property
+    def full_batch(self) -> bool:
+        """Whether the optimiser takes one step an epoch, over all rows."""
+        return self.optimizer is not None and cast(Optimizer, self.optimizer.make()).full_batch
 
     def prepared(self, model: Path) -> ResolvedRecipe:
         """With the format prepared for the base model in the folder `model`. Raises UserError where the model lacks what it needs."""
@@ -92,6 +100,8 @@ def load_recipe(path: Path | str) -> ResolvedRecipe:
     local, more = _local_plugins(tables, path.parent)
     specs: dict[str, PluginSpec] = {}
     for key, kind, step in _steps(tables):
+        if kind == "optimizer" and not _is_plugin(step, local):
+            continue  # transformers may know it, and importing that takes seconds: `trainer.arguments.check_names` asks
         spec, found = _resolve(key, kind, step, local, path.parent)
         more += found
         if spec:
@@ -112,6 +122,8 @@ def load_recipe(path: Path | str) -> ResolvedRecipe:
         format=specs.get("tokens.format") or defaults.spec("format", recipe.tokens.format),
         backend=specs.get("train.backend")
         or (None if recipe.train.backend.use == AUTO else defaults.spec("backend", recipe.train.backend)),
+        optimizer=specs.get("train.optimizer") or defaults.named("optimizer", recipe.train.optimizer),
+        callbacks=tuple(specs[f"train.callback.{n}"] for n in range(len(recipe.train.callback))),
     )
 
 
@@ -128,6 +140,10 @@ class _Defaults:
         if spec is None:
             raise RecipeError(self.recipe.name, faults)
         return spec
+
+    def named(self, kind: str, step: Step) -> PluginSpec | None:
+        """As `spec`, but None where no plugin has the name."""
+        return self.spec(kind, step) if step.use in entries(kind, self.local) else None
 
 
 def _local_plugins(tables: dict[str, Any], base: Path) -> tuple[tuple[Entry, ...], list[Fault]]:
@@ -151,16 +167,25 @@ RESERVED = {
 """Keys of a plugin's table that are the section's own."""
 
 
+def _is_plugin(step: dict[str, Any], local: tuple[Entry, ...]) -> bool:
+    return step.get("use") in entries("optimizer", local)
+
+
 def _steps(tables: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every table of the raw recipe that names a plugin: its key, the kind, the table."""
     for section, kind in (("source", "scraper"), ("clean", "cleaner"), ("filter", "filter")):
         listed = tables.get(section, [])
         for n, step in enumerate(listed if isinstance(listed, list) else []):
             yield f"{section}.{n}", kind, step
+    train = tables.get("train")
+    called = train.get("callback", []) if isinstance(train, dict) else []
+    for n, step in enumerate(called if isinstance(called, list) else []):
+        yield f"train.callback.{n}", "callback", step
     for keys, kind in (
         (("extract",), "extractor"),
         (("tokens", "format"), "format"),
         (("train", "backend"), "backend"),
+        (("train", "optimizer"), "optimizer"),
     ):
         table: Any = tables
         for key in keys:

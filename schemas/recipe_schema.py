@@ -29,6 +29,8 @@ _TABLES = {
     "filter": "Step",
     "format": "Step",
     "backend": "Step",
+    "optimizer": "Step",
+    "callback": "Step",
 }
 """Kind → the model whose own keys its table has beside the plugin's options."""
 
@@ -94,7 +96,12 @@ def _refer(recipe: JsonSchema, definitions: JsonSchema) -> None:
     for section, kind in (("source", "scraper"), ("clean", "cleaner"), ("filter", "filter")):
         recipe[section]["items"] = {"$ref": f"#/$defs/{kind}"}
     recipe["extract"] = {**recipe["extract"], "$ref": "#/$defs/extractor"}
-    for table, key, kind in ((Tokens, "format", "format"), (Train, "backend", "backend")):
+    definitions[Train.__name__]["properties"]["callback"]["items"] = {"$ref": "#/$defs/callback"}
+    for table, key, kind in (
+        (Tokens, "format", "format"),
+        (Train, "backend", "backend"),
+        (Train, "optimizer", "optimizer"),
+    ):
         properties = definitions[table.__name__]["properties"]
         kept = {name: properties[key][name] for name in ("default", "description") if name in properties[key]}
         if isinstance(kept.get("default"), dict):
@@ -103,7 +110,7 @@ def _refer(recipe: JsonSchema, definitions: JsonSchema) -> None:
 
 
 def _closed(plugins: Plugins) -> JsonSchema:
-    """Only installed names, in a recipe that brings no plugin file of its own."""
+    """Only installed names, in a recipe that brings no plugin file of its own. Optimisers stay open: transformers knows more."""
     names = {kind: sorted(plugins.get(kind, {})) for kind in _TABLES}
     named = {kind: {"properties": {"use": {"enum": listed}}} for kind, listed in names.items()}
     text_format = {"if": {"type": "string"}, "then": {"enum": names["format"]}, "else": named["format"]}
@@ -119,7 +126,7 @@ def _closed(plugins: Plugins) -> JsonSchema:
         "clean": {"items": named["cleaner"]},
         "filter": {"items": named["filter"]},
         "tokens": {"properties": {"format": text_format}},
-        "train": {"properties": {"backend": backend}},
+        "train": {"properties": {"backend": backend, "callback": {"items": named["callback"]}}},
     }
     return {"if": {"not": {"required": ["plugins"]}}, "then": {"properties": strict}}
 

@@ -1,4 +1,8 @@
-"""The recipe's [train] in TRL's words: batch arithmetic, optimisers, schedules, precision."""
+"""The recipe's [train] in TRL's words: batch arithmetic, names of optimisers, and every setting of its trainer.
+
+The optimiser and the learning rate's schedule are made by `trainer.optimizers` and handed over; what stands here of them is for the
+record that transformers writes.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plugins.contracts import Optimizer
+from plugins.entries import entries
+from plugins.specs import PluginSpec
 from schemas.errors import UserError, nearest
 from schemas.recipe import Train
+from trainer.schedules import check_schedule
 
-OPTIMIZERS = {"adamw": "adamw_torch", "adam": "adamw_torch", "sgd": "sgd", "gd": "sgd"}
-"""The guide's names. `adam` is torch's Adam, whose weight decay enters the gradient (see `optimizer_class`); `gd` is
-`sgd` with one step an epoch over all rows."""
-SCHEDULES = ("constant", "linear", "cosine", "cosine_with_restarts", "polynomial", "inverse_sqrt")
-"""Schedules that need neither settings of their own nor transformers' evaluation loop."""
+OFTEN = ("adamw", "adam", "adamw-8bit", "sgd", "gd")
+"""Optimisers an error names where nothing is near to what was written."""
 
 
 @dataclass(frozen=True)
@@ -22,75 +27,109 @@ class Steps:
     """The arithmetic of one run."""
 
     micro: int
-    """Rows per forward pass."""
+    """Rows per forward pass, at most."""
     accumulate: int
-    """Forward passes per optimiser step."""
+    """Forward passes per optimiser step, at most: the last one of a step may hold fewer rows."""
     per_epoch: int
     total: int
     warmup: int
+    """Steps over which the learning rate rises; one at least is left after them."""
+    batch: int = 0
+    """Rows per optimiser step; the last step of an epoch may have fewer."""
 
 
-def count_steps(train: Train, rows: int) -> Steps:
-    """How `rows` training rows become optimiser steps; the last step of an epoch may have fewer rows.
+def count_steps(train: Train, rows: int, *, full_batch: bool | None = None) -> Steps:
+    """How `rows` training rows become optimiser steps, for any pair of batch_size and micro_batch_size.
+
+    `full_batch` says that a step takes all rows (`Optimizer.full_batch`); by default as the installed optimiser of that name has it.
 
     >>> count_steps(Train(batch_size=8, micro_batch_size=4, epochs=2, warmup=0.1), 21)
-    Steps(micro=4, accumulate=2, per_epoch=3, total=6, warmup=1)
+    Steps(micro=4, accumulate=2, per_epoch=3, total=6, warmup=1, batch=8)
+    >>> count_steps(Train(batch_size=8, micro_batch_size=3), 21).accumulate
+    3
     """
-    passes = max(1, math.ceil(rows / train.micro))
-    accumulate = passes if train.optimizer.use == "gd" else math.ceil(train.batch_size / train.micro)
-    per_epoch = math.ceil(passes / accumulate)
+    rows = max(1, rows)
+    full = takes_all_rows(train.optimizer.use) if full_batch is None else full_batch
+    batch = rows if full else train.batch_size
+    micro = min(train.micro_batch_size, batch)
+    per_epoch = math.ceil(rows / batch)
     total = train.max_steps or max(1, math.ceil(train.epochs * per_epoch))
-    return Steps(train.micro, accumulate, per_epoch, total, math.ceil(train.warmup * total))
+    # Rounded, not up: the first step of a warm-up has rate 0, which of three steps of `gd` would be a third of the run.
+    warmup = min(round(train.warmup * total), total - 1)
+    return Steps(micro, math.ceil(batch / micro), per_epoch, total, warmup, batch)
 
 
-def check_names(train: Train) -> None:
-    """Raise UserError for an optimiser or schedule that does not exist, with the nearest match."""
+def takes_all_rows(name: str) -> bool:
+    """Whether the installed optimiser of that name takes one step an epoch."""
+    entry = entries("optimizer").get(name)
+    found = entry.load() if entry else None
+    return found is not None and issubclass(found, Optimizer) and found.full_batch
+
+
+def check_names(train: Train, optimizer: PluginSpec | None = None) -> None:
+    """Raise UserError for an optimiser or schedule that does not exist, with the nearest match, or for what the two cannot do.
+
+    `optimizer` is the plugin of that name, `ResolvedRecipe.optimizer`; raises MissingExtra for what it lacks. Only where it is None
+    is transformers asked, and imported.
+    """
+    from trainer.optimizers import plugin_of
+
+    check_schedule(train.schedule)
+    if train.method == "full" and train.lora.plus_ratio is not None:
+        raise UserError(
+            'train.lora.plus_ratio is the learning rate of a LoRA\'s B matrices, and method = "full" trains no LoRA; take one of the two out'
+        )
+    if optimizer is not None:
+        plugin_of(optimizer)
+        return
+    installed = entries("optimizer")
+    if train.optimizer.use in installed:
+        return
     from transformers.training_args import OptimizerNames
 
-    optimizers = [*OPTIMIZERS, *(name.value for name in OptimizerNames)]
-    if train.optimizer.use not in optimizers:
-        hint = nearest(train.optimizer.use, optimizers) or f"Known: {', '.join(optimizers)}."
-        raise UserError(f'train.optimizer is "{train.optimizer.use}", which is no optimiser. {hint}')
-    if train.schedule.use not in SCHEDULES:
-        hint = nearest(train.schedule.use, SCHEDULES) or f"Known: {', '.join(SCHEDULES)}."
+    theirs = [name.value for name in OptimizerNames]
+    if train.optimizer.use not in theirs:
+        hint = nearest(train.optimizer.use, [*installed, *theirs]) or f"Often used: {', '.join(OFTEN)}."
         raise UserError(
-            f'train.schedule is "{train.schedule.use}", which is no schedule that can be used here. {hint}'
+            f'train.optimizer is "{train.optimizer.use}", which is no optimiser. {hint} `gristmill plugins optimizers` lists those that come '
+            "with gristmill; transformers' own names work too."
         )
+    optimizer_options(train)
 
 
-def optimizer_class(train: Train) -> tuple[type, dict[str, Any]] | None:
-    """torch's Adam for `adam`, which no name of transformers means; None for every other."""
-    if train.optimizer.use != "adam":
-        return None
-    import torch
-
-    return torch.optim.Adam, {"lr": train.learning_rate}
+def optimizer_options(train: Train) -> str | None:
+    """The options of an optimiser of transformers' own, as its `optim_args`: "key=value,…". Raises UserError for what that cannot say."""
+    for key, value in train.optimizer.options.items():
+        if not isinstance(value, int | float | str | bool) or set(str(value)) & set(",= "):
+            raise UserError(
+                f"train.optimizer.{key} is {value!r}; transformers' own optimisers take numbers, true, false and single words"
+            )
+    return ",".join(f"{key}={value}" for key, value in train.optimizer.options.items()) or None
 
 
 def sft_arguments(train: Train, steps: Steps, output: Path, *, device: str, precision: str) -> dict[str, Any]:
     """Keyword arguments of `trl.SFTConfig`. Rows come tokenized, packed and checked, so TRL prepares nothing."""
-    # transformers' "constant" ignores warm-up; with one the recipe means this.
-    schedule = (
-        "constant_with_warmup" if train.schedule.use == "constant" and steps.warmup else train.schedule.use
-    )
     return {
         "output_dir": str(output),
         "per_device_train_batch_size": steps.micro,
         "gradient_accumulation_steps": steps.accumulate,
         "max_steps": steps.total,
-        "optim": OPTIMIZERS.get(train.optimizer.use, train.optimizer.use),
+        **_optimizer(train),
         "learning_rate": train.learning_rate,
-        "lr_scheduler_type": schedule,
-        "warmup_steps": steps.warmup,
+        "lr_scheduler_type": "constant",
+        "warmup_steps": 0,
         "weight_decay": train.weight_decay,
-        "max_grad_norm": train.max_grad_norm,
+        # Without a bound the norm would not be measured either: none that matters is infinite.
+        "max_grad_norm": train.max_grad_norm or math.inf,
+        "neftune_noise_alpha": train.neftune_alpha,
         "seed": train.seed,
         "data_seed": train.seed,
         "bf16": precision == "bfloat16",
         "fp16": precision == "float16",
         "use_cpu": device == "cpu",
-        # Recomputing activations saves a GPU's memory; on a CPU memory is plenty and time is not.
-        "gradient_checkpointing": device != "cpu",
+        "gradient_checkpointing": checkpoints_gradients(train, device),
+        # The other way needs inputs that require gradients, which a frozen base has not, and forgets random numbers of dropout.
+        "gradient_checkpointing_kwargs": {"use_reentrant": False},
         "dataloader_pin_memory": device.startswith("cuda"),
         "max_length": None,
         "packing": False,
@@ -105,3 +144,15 @@ def sft_arguments(train: Train, steps: Steps, output: Path, *, device: str, prec
         "report_to": "none",
         "disable_tqdm": True,
     }
+
+
+def _optimizer(train: Train) -> dict[str, Any]:
+    """The name transformers is told: its own, or any for a plugin, which `trainer.optimizers.make` makes."""
+    if train.optimizer.use in entries("optimizer"):
+        return {"optim": "adamw_torch"}
+    return {"optim": train.optimizer.use, "optim_args": optimizer_options(train)}
+
+
+def checkpoints_gradients(train: Train, device: str) -> bool:
+    """Whether activations are computed again in the backward pass. On a CPU memory is plenty and time is not."""
+    return device != "cpu" if train.gradient_checkpointing == "auto" else train.gradient_checkpointing

@@ -129,7 +129,7 @@ def test_the_table_names_every_check_and_whom_it_is_for() -> None:
     for kind, own in BY_KIND.items():
         for name, _ in own:
             expected[name] = ", ".join(filter(None, [expected.get(name), f"{kind}s"]))
-    assert MAKERS.keys() == BY_KIND.keys(), "the others are formats and backends"
-    expected[AFRESH] = "all but formats and backends"
+    assert MAKERS.keys() == BY_KIND.keys(), "the others are formats and what trains"
+    expected[AFRESH] = "all but formats, backends, optimizers and callbacks"
     assert told == expected
     assert f"spoilt in {len(BAD_BYTES) + len(BAD_PAGES)} ways" in TEXT

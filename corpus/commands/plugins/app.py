@@ -41,7 +41,10 @@ plugins = typer.Typer(
 
 PluginKind = Annotated[
     str | None,
-    typer.Argument(metavar="KIND", help="scrapers, extractors, cleaners, filters, formats or backends."),
+    typer.Argument(
+        metavar="KIND",
+        help="scrapers, extractors, cleaners, filters, formats, backends, optimizers or callbacks.",
+    ),
 ]
 WithOptions = Annotated[bool, typer.Option("--options", help="Each one's options too.")]
 PluginName = Annotated[str, typer.Argument(metavar="NAME", help="What a recipe writes after `use`.")]

@@ -15,7 +15,7 @@ from pathlib import Path
 from corpus.commands.plugins import cleaner_checks, filter_checks, page_checks
 from corpus.commands.plugins.case import Case
 from corpus.commands.plugins.outcomes import Broken, Check
-from plugins.contracts import Plugin
+from plugins.contracts import TRAINING, Plugin
 from plugins.specs import PluginSpec, library_version
 from schemas.fingerprint import canonical
 
@@ -105,8 +105,8 @@ def identity(case: Case) -> str:
 
 
 def _covered(case: Case) -> None:
-    """Raises Broken for what its file imports and its identity lacks. A backend makes no corpus, and has none."""
-    if case.subject.kind == "backend":
+    """Raises Broken for what its file imports and its identity lacks. What trains makes no corpus, and has none."""
+    if case.subject.kind in TRAINING:
         return
     cls = case.cls
     homes = packages_distributions()
