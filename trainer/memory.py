@@ -8,7 +8,7 @@ A process that the kernel kills for its memory raises nothing: that cannot be ca
 
 from __future__ import annotations
 
-import gc
+from schemas.errors import UserError
 
 TEXTS = (
     "out of memory",  # CUDA, HIP, XPU, MPS, Triton: "CUDA error: out of memory", "Triton Error [CUDA]: out of memory"
@@ -42,3 +42,23 @@ def release() -> None:
     from accelerate.utils.memory import clear_device_cache
 
     clear_device_cache(garbage_collection=True)
+
+
+def smaller(rows: int, reason: str) -> int:
+    """Half of `rows`, which did not fit. Raises UserError where that was a single one."""
+    if rows > 1:
+        return rows // 2
+    raise UserError(
+        f"memory ran out on a pass of a single row ({reason.splitlines()[0] if reason else 'no more is known'}), so no "
+        "smaller pass is left to try. What takes less memory in [train], the most helpful first: gradient_checkpointing = true; "
+        'quantization = "4bit" (on a GPU); a smaller max_length, with [tokens] max_tokens to match; a smaller lora.r or fewer '
+        "lora.targets; a smaller model."
+    )
+
+
+def told(before: int, now: int, step: int) -> str:
+    """What the run says when it goes on with smaller passes."""
+    return (
+        f"memory ran out at step {step} with {before} rows a pass: from here on {now} a pass, and more passes a step. The loss is "
+        f"the same, but the failed pass was for nothing: write micro_batch_size = {now}."
+    )
