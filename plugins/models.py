@@ -94,6 +94,7 @@ def resolve(model: str, models_dir: Path, base: Path, *, weights: bool = False) 
     if not (path / TOKENIZER).is_file():
         raise NotFound(_not_found(model, models_dir, local))
     if weights and not weight_files(path):
+        refuse_pickles(path)
         raise NotFound(
             f"{path} holds the tokenizer of {model} but no *.safetensors, so it cannot be trained or asked. "
             f"Fetch the weights: gristmill models pull {model}"
@@ -133,6 +134,17 @@ def tokenizer_path(model: Path) -> Path:
 def weight_files(model: Path) -> list[Path]:
     """The safetensors files of a model, sorted by name."""
     return sorted(model.glob("*.safetensors"))
+
+
+def refuse_pickles(model: Path) -> None:
+    """Raise NotFound where a folder without safetensors has pickled weights, which can run code when they are opened."""
+    kinds = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+    if pickled := sorted(file.name for kind in kinds for file in model.glob(kind)):
+        raise NotFound(
+            f"{model} has its weights only as pickles ({pickled[0]}), which can run code when they are opened, so they are not. Take the "
+            "model's safetensors; where it has none, save them by a program that you trust it in: "
+            "AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(OTHER, safe_serialization=True)"
+        )
 
 
 # ------------------------------------------------------------------------------------------------ identity

@@ -32,12 +32,14 @@ TOKENIZER_FILES = (
 def saver(loaded: Loaded, base: str) -> Callable[[Path], None]:
     """Writes an adapter, or a model trained whole, to a folder, whole or not at all. An adapter names its base by the hub's name, not by a
     path on this machine."""
-    write = _write_adapter if hasattr(loaded.model, "peft_config") else _write_model
 
     def save(path: Path) -> None:
         stage = path.with_name(f".{path.name}")
         shutil.rmtree(stage, ignore_errors=True)
-        write(loaded, stage, KNOWN[base].hub if base in KNOWN else base)
+        if hasattr(loaded.model, "peft_config"):
+            _write_adapter(loaded.model, stage, KNOWN[base].hub if base in KNOWN else base)
+        else:
+            _write_model(loaded.model, stage, Path(loaded.tokenizer.name_or_path))
         for file in stage.glob("*.safetensors"):
             file.chmod(0o644)  # safetensors writes 0600
         shutil.rmtree(path, ignore_errors=True)
@@ -46,20 +48,18 @@ def saver(loaded: Loaded, base: str) -> Callable[[Path], None]:
     return save
 
 
-def _write_adapter(loaded: Loaded, stage: Path, base: str) -> None:
+def _write_adapter(model: Any, stage: Path, base: str) -> None:
     # "auto" would ask the model hub for the base's vocabulary; no embedding is trained.
-    loaded.model.save_pretrained(stage, safe_serialization=True, save_embedding_layers=False)
+    model.save_pretrained(stage, safe_serialization=True, save_embedding_layers=False)
     (stage / "README.md").unlink(missing_ok=True)  # PEFT's empty form
     config = json.loads((stage / "adapter_config.json").read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = base
     write_json(stage / "adapter_config.json", config)
 
 
-def _write_model(loaded: Loaded, stage: Path, base: str) -> None:
-    # Copied, not written by transformers: it would add the padding token it was given, and the tokenizer's digest would be another.
-    model: Any = loaded.model
+def _write_model(model: Any, stage: Path, base: Path) -> None:
     model.save_pretrained(stage, safe_serialization=True)
-    source = Path(loaded.tokenizer.name_or_path)
+    # Copied, not written by transformers: it would add the padding token it was given, and the tokenizer's digest would be another.
     for name in TOKENIZER_FILES:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, stage / name)
+        if (base / name).is_file():
+            shutil.copyfile(base / name, stage / name)

@@ -90,15 +90,7 @@ def check_weights(model: Path) -> None:
     """Raise NotFound where a folder holds no safetensors, or only pickled weights, which can run code when they are opened."""
     if models.weight_files(model):
         return
-    pickled = sorted(
-        file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in model.glob(pattern)
-    )
-    if pickled:
-        raise NotFound(
-            f"{model} has its weights only as pickles ({pickled[0]}), which can run code when they are opened, so they are not. Take the "
-            "model's safetensors; where it has none, save them from a program that you trust it in: "
-            "AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(OTHER, safe_serialization=True)"
-        )
+    models.refuse_pickles(model)
     raise NotFound(
         f"no weights at {model}: a model is a folder that holds config.json, tokenizer.json and *.safetensors."
     )
