@@ -24,7 +24,7 @@ class AdamW8bit(Moments):
     def unavailable(cls) -> str | None:
         """Why it cannot be used here; None where it can."""
         if find_spec("bitsandbytes") is None:
-            return str(missing_extra("4bit", "the optimiser adamw-8bit (bitsandbytes not installed)"))
+            return str(missing_extra("qlora", "the optimiser adamw-8bit (bitsandbytes not installed)"))
         return None
 
     @property

@@ -180,7 +180,7 @@ def test_what_an_optimiser_lacks_is_said_before_a_model_is_loaded(monkeypatch):
     import plugins.optimizers.adamw_8bit as module
 
     monkeypatch.setattr(module, "find_spec", lambda _name: None)
-    with pytest.raises(MissingExtra, match=r"adamw-8bit.*pip install 'gristmill\[4bit\]'"):
+    with pytest.raises(MissingExtra, match=r"adamw-8bit.*pip install 'gristmill\[qlora\]'"):
         check_names(Train(optimizer="adamw-8bit"), spec_of("adamw-8bit"))
 
 

@@ -168,5 +168,5 @@ def test_eight_bits_say_what_is_missing(monkeypatch):
     import plugins.optimizers.adamw_8bit as module
 
     monkeypatch.setattr(module, "find_spec", lambda _name: None)
-    assert "pip install 'gristmill[4bit]'" in (AdamW8bit.unavailable() or "")
+    assert "pip install 'gristmill[qlora]'" in (AdamW8bit.unavailable() or "")
     assert Adam.unavailable() is None
