@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,10 +93,10 @@ class ResolvedRecipe:
         return fingerprint(tables)
 
 
-def load_recipe(path: Path | str) -> ResolvedRecipe:
-    """Read, check and resolve a recipe. Raises RecipeError with all of its faults together."""
+def load_recipe(path: Path | str, text: str | None = None) -> ResolvedRecipe:
+    """Read, check and resolve a recipe, or `text` as if it stood at `path`. Raises RecipeError with all of its faults together."""
     path = Path(path).absolute()
-    tables = read_toml(path)
+    tables = read_toml(path) if text is None else tomllib.loads(text)
     recipe, faults = parse(tables)
     local, more = _local_plugins(tables, path.parent)
     specs: dict[str, PluginSpec] = {}

@@ -20,8 +20,11 @@ Row = Mapping[str, Any]
 class Callbacks:
     """All callbacks of a run, in the recipe's order. Each method returns the first reason to end, or None."""
 
-    def __init__(self, specs: Sequence[PluginSpec], *, say: Callable[[str], None]) -> None:
-        self._called = [(spec.use, _made(spec)) for spec in specs]
+    def __init__(
+        self, specs: Sequence[PluginSpec], *, say: Callable[[str], None], more: Mapping[str, Callback] = {}
+    ) -> None:
+        """`more` are those that no recipe names, such as a sweep's rule."""
+        self._called = [*((spec.use, _made(spec)) for spec in specs), *more.items()]
         self._say = say
         self._run: dict[str, Any] = {}
         self.faults: dict[str, str] = {}
