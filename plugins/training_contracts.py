@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A base model with an adapter on it, ready for TRL's SFTTrainer."""
+    """A base model with an adapter on it, or one to be trained whole, ready for TRL's SFTTrainer."""
 
     model: Any
-    """A transformers model wrapped by PEFT."""
+    """A transformers model, wrapped by PEFT but with `method = "full"`."""
     tokenizer: Any
     arguments: dict[str, Any] = field(default_factory=dict)
     """Settings of `trl.SFTConfig` this backend needs."""
@@ -37,8 +37,12 @@ class Backend(Plugin):
     def unavailable(cls) -> str | None:
         """Why it cannot be used here, with the line that mends it; None where it can. Imports nothing heavy."""
 
-    def prepare(self) -> None:
-        """Import what must come first: called before the trainer imports transformers, peft or trl."""
+    def prepare(self, device: str = "auto") -> None:
+        """Import what must come first, for `device` as the user named it: called before the trainer imports transformers, peft or trl."""
+
+    def check_run(self, train: Train, device: str) -> None:
+        """Raise UserError, with what to type, for what `train` asks and this cannot do on `device`, a torch device: called before a run
+        begins, and before anything is loaded."""
 
     @abstractmethod
     def load(
@@ -51,7 +55,8 @@ class Backend(Plugin):
         device: str = "cpu",
         trainable: bool = True,
     ) -> Loaded:
-        """Load the base at `model` with a fresh LoRA as `train.lora` says, or with the one saved at `adapter`.
+        """Load the base at `model` with a fresh LoRA as `train.lora` says, or with the one saved at `adapter`; with `method = "full"` the model
+        itself, or the one saved at `adapter`.
 
         `max_length` is the longest row in tokens, `device` a torch device. A fresh LoRA depends on `train.seed` alone.
         """

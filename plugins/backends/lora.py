@@ -1,4 +1,4 @@
-"""What both backends share: an adapter's shape and start, what numbers it is computed in, and what TRL is told of both."""
+"""What both backends share: an adapter's shape and start, and what numbers it is computed in."""
 
 from __future__ import annotations
 
@@ -118,14 +118,3 @@ def _norms(layer: Any) -> Any:
 def recomputes(train: Train, device: str) -> bool:
     """Whether activations are computed again in the backward pass. auto: on a GPU; a CPU has memory to spare and no time."""
     return device != "cpu" if train.gradient_checkpointing == "auto" else train.gradient_checkpointing
-
-
-def trainer_arguments(train: Train, device: str) -> dict[str, Any]:
-    """Settings of `trl.SFTConfig` that both backends need."""
-    return {
-        "gradient_checkpointing": recomputes(train, device),
-        # The other kind needs inputs that ask for gradients, and breaks when a process group watches its weights.
-        "gradient_checkpointing_kwargs": {"use_reentrant": False},
-        # transformers hooks the embeddings, in training mode only, and takes the hook off at the end (Jain et al. 2023).
-        "neftune_noise_alpha": train.neftune_alpha,
-    }

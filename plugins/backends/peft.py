@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from plugins.backends.base import load_base
 from plugins.backends.limits import check_numbers
-from plugins.backends.lora import adapter_options, start_adapter, trainer_arguments
+from plugins.backends.lora import adapter_options, start_adapter
 from plugins.backends.quiet import quiet, share_cores
 from plugins.contracts import Backend, Loaded
 from schemas.errors import missing_extra
@@ -59,7 +59,7 @@ class Peft(Backend):
         self.check_run(train, device)
         self.prepare(device)
         # Chunked: the head's logits are never held for a whole batch (2048 tokens x 49k words are 400 MB in float32).
-        arguments = {"loss_type": "chunked_nll", **trainer_arguments(train, device)}
+        arguments = {"loss_type": "chunked_nll"}
         with quiet():
             if train.method == "full":
                 whole, tokenizer = load_base(model, train, device, weights=adapter)

@@ -23,7 +23,6 @@ from plugins.backends.lora import (
     precision_of,
     recomputes,
     start_adapter,
-    trainer_arguments,
 )
 from plugins.backends.peft import Peft
 from plugins.backends.quiet import quiet, share_cores
@@ -118,8 +117,7 @@ class Unsloth(Backend):
             )
         start_adapter(wrapped, train.seed)
         # "nll" is what unsloth replaces with its own chunked loss; any other it leaves to TRL. It recomputes by itself.
-        arguments = trainer_arguments(train, device) | {"loss_type": "nll", "gradient_checkpointing": False}
-        return Loaded(wrapped, tokenizer, arguments)
+        return Loaded(wrapped, tokenizer, {"loss_type": "nll", "gradient_checkpointing": False})
 
     def _base(self, model: Path, train: Train, max_length: int, device: str) -> tuple[Any, Any]:
         import torch
