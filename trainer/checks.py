@@ -125,7 +125,7 @@ def check_memory(memory: Memory, train: Train, eval_rows: int) -> tuple[str, ...
     less = _less(train)
     if memory.fixed > FAR * memory.available:
         raise UserError(
-            f"weights, gradients and optimiser of this run take about {size(memory.fixed)}, and {has}: it cannot be loaded. {less}"
+            f"weights, gradients and optimiser of this run take about {size(memory.fixed)}, and {has}: it cannot be loaded. {_less(train, fixed=True)}"
         )
     if memory.evaluating > FAR * memory.available:
         raise UserError(
@@ -152,12 +152,12 @@ def _fewer(memory: Memory, rows: int) -> str:
     return "Set [train] eval_batch_size = 1, or a smaller max_length with [tokens] max_tokens to match."
 
 
-def _less(train: Train) -> str:
-    """What takes less memory, the cheapest first."""
+def _less(train: Train, *, fixed: bool = False) -> str:
+    """What takes less memory, the cheapest first; with `fixed`, less of what does not depend on the batch."""
     steps = []
-    if train.micro > 1:
-        steps.append(f"micro_batch_size = {max(1, train.micro // 2)}")
-    if train.gradient_checkpointing is False:
+    if train.micro > 1 and not fixed:
+        steps.append(f"micro_batch_size = {train.micro // 2}")
+    if train.gradient_checkpointing is False and not fixed:
         steps.append("gradient_checkpointing = true")
     if train.method == "full":
         steps.append('method = "lora"')

@@ -23,8 +23,11 @@ NF4 = 0.5 + 0.127 / 8
 """Bytes a number in 4-bit NF4 with doubly quantised block constants (Dettmers et al. 2023, QLoRA, section 3: 0.127 bits a number)."""
 HEAD_CHUNK = 256
 """Tokens whose logits TRL's chunked loss holds at a time (trl.trainer.sft_trainer, 1.14)."""
-LIBRARIES = {"cpu": 0.9e9, "gpu": 0.8e9}
-"""Bytes that torch, transformers and TRL take themselves: in main memory (measured); on a GPU the CUDA context and its kernels."""
+LOSS = 24
+"""Bytes that chunked loss takes for each logit beside the logit itself: its float32 copy, log-softmax, entropy and their gradients."""
+LIBRARIES = {"cpu": 1.1e9, "gpu": 0.8e9}
+"""Bytes that torch, transformers and TRL take themselves: in main memory (measured, with what the allocator does not give
+back); on a GPU the CUDA context and its kernels."""
 FAR = 2.0
 """More than so many times the free memory is an error and no warning: no estimate is that wrong."""
 
@@ -86,7 +89,7 @@ class Time:
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        yield f"  time: about {duration(self.seconds)}, by half or twice; {self.basis}"
+        yield f"  time: about {duration(self.seconds)}, give or take a factor of two; {self.basis}"
 
 
 def trainable_parameters(shape: Shape, train: Train) -> int:
@@ -123,9 +126,16 @@ def checkpointed(train: Train, device: str) -> bool:
 
 
 def memory(
-    shape: Shape, train: Train, machine: Machine, precision: str, *, tokens: int, eval_tokens: int
+    shape: Shape,
+    train: Train,
+    machine: Machine,
+    precision: str,
+    *,
+    tokens: int,
+    length: int,
+    eval_tokens: int,
 ) -> Memory:
-    """The memory of a run whose passes have `tokens` token places, and its evaluation passes `eval_tokens`."""
+    """The memory of a run whose passes have `tokens` token places in rows of `length`, and its evaluation passes `eval_tokens`."""
     number = BYTES[precision]
     trained = trainable_parameters(shape, train)
     states, what = state_bytes(train)
@@ -134,8 +144,8 @@ def memory(
         _weights(shape, train, precision),
         Part("gradients", 4 * trained, f"{trained:,} trained numbers x 4 bytes (float32)"),
         Part("optimiser", int(states * trained), f"{trained:,} trained numbers x {states:.3g} bytes ({train.optimizer.use}: {what})"),
-        _activations(shape, train, precision, tokens, checkpointing=checkpointed(train, machine.device)),
-        Part("logits", HEAD_CHUNK * shape.vocab * (number + 12), f"{HEAD_CHUNK} tokens x {shape.vocab:,} words x {number + 12} bytes (logits, and their softmax and gradient in float32)"),
+        _activations(shape, train, precision, tokens, length, checkpointing=checkpointed(train, machine.device)),
+        Part("logits", HEAD_CHUNK * shape.vocab * (number + LOSS), f"{HEAD_CHUNK} tokens x {shape.vocab:,} words x {number + LOSS} bytes (logits; softmax, entropy and gradients in float32)"),
         Part("libraries", int(LIBRARIES["gpu" if gpu else "cpu"]), "the CUDA context and its kernels" if gpu else "Python, torch, transformers, TRL"),
     ]  # fmt: skip
     if train.method == "lora":
@@ -164,24 +174,29 @@ def _weights(shape: Shape, train: Train, precision: str) -> Part:
     return Part("weights", number * count, f"{count:,} numbers x {number} bytes ({precision})")
 
 
-def block_bytes(shape: Shape, train: Train, precision: str) -> float:
-    """Bytes of activations that one block keeps for each token, for its backward pass.
+def block_bytes(shape: Shape, train: Train, precision: str, length: int) -> float:
+    """Bytes of activations that one block keeps for each token of rows of `length`, for its backward pass.
 
     Outputs of its linear layers but the two that end in the residual stream; attention's output; what the two norms hand on; the gate's
-    activation and the product behind it; the norms' inputs in float32. With LoRA in 16 bits each adapted layer casts its
-    input for itself; dropout keeps its mask and its result.
+    activation and the product behind it; the norms' inputs in float32. Packed rows have a mask, as numbers of
+    length x length in each block, and grouped keys and values are repeated for each head. With LoRA in 16 bits each adapted layer casts
+    its input for itself; dropout keeps its mask and its result.
     """
     number = BYTES[precision]
-    outputs = sum(sides[0] for sides in shape.linear.values()) / shape.layers
-    kept = number * (outputs - 2 * shape.hidden + 3 * shape.hidden + 2 * shape.width) + 8 * shape.hidden
+    outputs = sum(sides[0] for sides in shape.linear.values()) / shape.layers - 2 * shape.hidden
+    kept = number * (outputs + shape.queries + 2 * shape.hidden + 2 * shape.width) + 8 * shape.hidden
+    if train.packing:
+        kept += number * (length + 2 * (shape.queries - shape.keys))
     if train.method == "lora":
         inputs = sum(sides[1] for sides in shape.adapted(train.lora).values()) / shape.layers
         kept += inputs * ((number if number < 4 else 0) + (5 if train.lora.dropout else 0))
     return kept
 
 
-def _activations(shape: Shape, train: Train, precision: str, tokens: int, *, checkpointing: bool) -> Part:
-    number, block = BYTES[precision], block_bytes(shape, train, precision)
+def _activations(
+    shape: Shape, train: Train, precision: str, tokens: int, length: int, *, checkpointing: bool
+) -> Part:
+    number, block = BYTES[precision], block_bytes(shape, train, precision, length)
     # While one block is gone back through, the gradients of its two widest activations stand beside it.
     working = 2 * number * shape.width
     dequantised = 2 * shape.width * shape.hidden if train.quantization == "4bit" else 0

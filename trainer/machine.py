@@ -30,8 +30,9 @@ KNOWN = {
 REACHED = {"gpu": 0.4, "cpu": 0.6}
 """The share of that speed a whole training step reaches. GPU: the usual model FLOPs utilisation of fine-tuning, .3 to .5 (Chowdhery et al.
 2022, PaLM, appendix B, names .46 for pre-training); CPU: measured, see docs/preflight.md."""
-TRIAL_SECONDS = 0.05
-TRIAL_TOKENS = 256
+TRIAL_SECONDS = 0.1
+"""Long enough for the best of several to be that of a quiet moment: the figure is for a machine that does nothing else."""
+TRIAL_TOKENS = 64
 
 
 @dataclass(frozen=True)

@@ -129,18 +129,17 @@ class Plan:
         )
 
     def _memory(self, reports: dict[str, SplitReport]) -> estimate.Memory:
-        def places(split: str, rows: int) -> int:
-            """The most token places that a pass of so many rows has."""
-            length = self.max_length if self.train.packing else reports[split].longest
-            return min(rows, reports[split].packed_rows) * length
+        def length(split: str) -> int:
+            return self.max_length if self.train.packing else reports[split].longest
 
         return estimate.memory(
             self.shape,
             self.train,
             self.machine,
             self.precision,
-            tokens=places("train", self.steps.micro),
-            eval_tokens=places("val", self.eval_rows),
+            tokens=min(self.steps.micro, reports["train"].packed_rows) * length("train"),
+            length=length("train"),
+            eval_tokens=min(self.eval_rows, reports["val"].packed_rows) * length("val"),
         )
 
     def _report(self, split: str) -> SplitReport:
@@ -183,7 +182,7 @@ class Plan:
 
 
 def make_plan(
-    recipe_path: Path | str,
+    recipe_path: Path | str | ResolvedRecipe,
     *,
     root: Path,
     device: str,
@@ -198,7 +197,7 @@ def make_plan(
     """
     checks.check_device(device)
     other = None if meant_for is None else _other_machine(meant_for, dry_run=dry_run)
-    resolved = load_recipe(Path(recipe_path))
+    resolved = recipe_path if isinstance(recipe_path, ResolvedRecipe) else load_recipe(recipe_path)
     recipe, store = resolved.recipe, Store(root)
     found = store.version(version or recipe.name)
     manifest = found.manifest()

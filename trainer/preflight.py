@@ -75,7 +75,11 @@ class Preflight:
                 f"  {name}: {split.rows:,} rows{packed} ({split.efficiency:.0%} full), {split.tokens:,} tokens: "
                 f"{split.trained:,} trained, {split.masked:,} masked, 0 cut (longest {split.longest:,} of {self.max_length:,}){short}"
             )
-        yield f"  trains {self.trainable:,} numbers beside or among the {self.parameters:,} of the base ({self.trainable / self.parameters:.2%})"
+        yield (
+            f"  trains all {self.parameters:,} numbers of the base"
+            if self.trainable == self.parameters
+            else f"  trains {self.trainable:,} numbers beside the {self.parameters:,} of the base ({self.trainable / self.parameters:.2%})"
+        )
         yield from self.memory.lines()
         yield from self.time.lines()
         for preview in self.previews:

@@ -39,8 +39,10 @@ class Shape:
     hidden: int
     layers: int
     vocab: int
-    stored: int
-    """Bytes the weights take on disk; 0 where they are not here."""
+    queries: int
+    """Width of what attention compares with: heads times their width."""
+    keys: int
+    """The same of what is compared, before grouped heads are repeated."""
 
     @property
     def parameters(self) -> int:
@@ -96,12 +98,16 @@ def read_shape(model: Path) -> Shape:
     text = config.get("text_config") or config
     if config.get("tie_word_embeddings", text.get("tie_word_embeddings")):
         tensors.pop("lm_head.weight", None)  # some files hold the tied head a second time
+    hidden = _number(model, text, "hidden_size", "n_embd", "d_model")
+    heads = _number(model, text, "num_attention_heads", "n_head", "num_heads")
+    width = int(text.get("head_dim") or hidden // heads)
     return Shape(
         tensors=tensors,
-        hidden=_number(model, text, "hidden_size", "n_embd", "d_model"),
+        hidden=hidden,
         layers=_number(model, text, "num_hidden_layers", "n_layer", "num_layers"),
         vocab=_number(model, text, "vocab_size"),
-        stored=sum(file.stat().st_size for file in files),
+        queries=heads * width,
+        keys=int(text.get("num_key_value_heads") or heads) * width,
     )
 
 
