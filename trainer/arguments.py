@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plugins.backends.lora import recomputes
 from plugins.contracts import Optimizer
 from plugins.entries import entries
 from plugins.specs import PluginSpec
@@ -127,7 +128,7 @@ def sft_arguments(train: Train, steps: Steps, output: Path, *, device: str, prec
         "bf16": precision == "bfloat16",
         "fp16": precision == "float16",
         "use_cpu": device == "cpu",
-        "gradient_checkpointing": checkpoints_gradients(train, device),
+        "gradient_checkpointing": recomputes(train, device),
         # The other way needs inputs that require gradients, which a frozen base has not, and forgets random numbers of dropout.
         "gradient_checkpointing_kwargs": {"use_reentrant": False},
         "dataloader_pin_memory": device.startswith("cuda"),
@@ -151,8 +152,3 @@ def _optimizer(train: Train) -> dict[str, Any]:
     if train.optimizer.use in entries("optimizer"):
         return {"optim": "adamw_torch"}
     return {"optim": train.optimizer.use, "optim_args": optimizer_options(train)}
-
-
-def checkpoints_gradients(train: Train, device: str) -> bool:
-    """Whether activations are computed again in the backward pass. On a CPU memory is plenty and time is not."""
-    return device != "cpu" if train.gradient_checkpointing == "auto" else train.gradient_checkpointing
