@@ -21,7 +21,7 @@ from corpus.shadows import HOME, PACKAGES, shadows
 
 State = Literal["ok", "missing", "broken", "note"]
 
-AREAS = ("core", "train", "unsloth", "ray")
+AREAS = ("core", "train", "unsloth", "qlora", "ray")
 """The core's dependencies, then the extras a user may want."""
 
 OLDEST = (3, 11)

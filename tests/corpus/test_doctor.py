@@ -66,6 +66,21 @@ def test_a_missing_extra_is_not_fatal_and_mended_by_one_line(installed: Any, tmp
     assert "the core works" in report(findings)
 
 
+@pytest.mark.parametrize("have", ["2026.10.7", "2027.1.1"])
+def test_an_unsloth_that_the_backend_refuses_is_broken_with_the_line_that_mends_it(
+    monkeypatch: pytest.MonkeyPatch, have: str
+) -> None:
+    from plugins.backends.unsloth import FITS
+
+    monkeypatch.setattr(doctor, "PROBES", {})
+    real = doctor.version
+    monkeypatch.setattr(doctor, "version", lambda name: have if name == "unsloth" else real(name))
+    (found,) = [finding for finding in examine(Path()) if finding.what == "unsloth"]
+    assert (found.state, found.fatal) == ("broken", False)
+    bounds = found.mend.removeprefix("pip install 'unsloth").removesuffix("'")
+    assert sorted(bounds.split(",")) == sorted(FITS.split(","))
+
+
 def test_what_an_extra_repeats_of_another_is_told_once() -> None:
     found = requirements([
         'torch; extra == "train"',
@@ -133,6 +148,7 @@ def test_everything_a_build_needs_works_here(tmp_path: Path) -> None:
         "core",
         "train",
         "unsloth",
+        "qlora",
         "ray",
         "works",
     }
