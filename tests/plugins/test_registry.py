@@ -340,6 +340,92 @@ def test_what_a_plugin_finds_amiss_when_the_recipe_is_read_is_a_fault_of_its_tab
     assert "is not UTF-8" in found["filter.0"]
 
 
+# ------------------------------------------------------------------------------------------------ what trains
+
+TRAINING = """
+from plugins.contracts import Callback, Optimizer
+
+class Lion(Optimizer):
+    \"\"\"A sign of momentum.\"\"\"
+    name = "lion"
+    full_batch = True
+    beta: float = 0.9
+    def make(self, groups, *, learning_rate, weight_decay):
+        raise NotImplementedError
+
+class Bell(Callback):
+    \"\"\"Rings.\"\"\"
+    name = "bell"
+    times: int = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "use", "options"),
+    [
+        ("", "adamw", {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}),
+        ('optimizer = "sgd"', "sgd", {"momentum": 0.0, "nesterov": False}),
+        ('optimizer = { use = "sgd", momentum = 0.9 }', "sgd", {"momentum": 0.9, "nesterov": False}),
+        ('optimizer = { use = "lion", beta = 0.5 }', "lion", {"beta": 0.5}),
+    ],
+)
+def test_an_optimiser_is_a_name_or_a_table_with_its_options(
+    load: Load, text: str, use: str, options: dict
+) -> None:
+    spec = load(f"[train]\n{text}\n", 'plugins = ["mine.py"]\n', mine=TRAINING).optimizer
+    assert spec is not None
+    assert (spec.use, spec.options) == (use, options)
+
+
+def test_an_optimiser_of_transformers_is_left_to_the_trainer(load: Load) -> None:
+    resolved = load('[train]\noptimizer = { use = "lion_32bit", beta1 = 0.9 }\n')
+    assert resolved.optimizer is None
+    assert resolved.recipe.train.optimizer.options == {"beta1": 0.9}
+    assert not resolved.full_batch
+
+
+def test_callbacks_are_a_list_in_the_recipes_order(load: Load) -> None:
+    text = '[[train.callback]]\nuse = "bell"\ntimes = 3\n[[train.callback]]\nuse = "target"\nvalue = 2.5\n'
+    resolved = load(text, 'plugins = ["mine.py"]\n', mine=TRAINING)
+    assert [(spec.use, spec.options) for spec in resolved.callbacks] == [
+        ("bell", {"times": 3}),
+        ("target", {"metric": "val_loss", "value": 2.5}),
+    ]
+    assert load().callbacks == ()
+
+
+def test_whether_a_step_takes_all_rows_is_said_by_the_optimiser(load: Load) -> None:
+    head = 'plugins = ["mine.py"]\n'
+    named = [f'[train]\noptimizer = "{name}"\n' for name in ("gd", "lion", "sgd")]
+    assert [load(text, head, mine=TRAINING).full_batch for text in named] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "words"),
+    [
+        ('[train]\noptimizer = { use = "sgd", momentm = 0.9 }', "train.optimizer.momentm", 'Nearest: "momentum"'),
+        ('[train]\noptimizer = { use = "sgd", momentum = 9 }', "train.optimizer.momentum", "is 9"),
+        ('[train]\noptimizer = { use = "sgd", nesterov = true }', "train.optimizer", "write momentum = 0.9"),
+        ("[train]\noptimizer = { momentum = 0.9 }", "train.optimizer.use", "is missing"),
+        ('[[train.callback]]\nuse = "taget"', "train.callback.0.use", 'is not a callback. Nearest: "target"'),
+        ('[[train.callback]]\nuse = "target"', "train.callback.0.value", "is missing"),
+        ('[[train.callback]]\nuse = "stop-file"\nfil = "x"', "train.callback.0.fil", 'Nearest: "file"'),
+        ('[train]\ncallback = "target"', "train.callback", "must be a list"),
+    ],
+)  # fmt: skip
+def test_a_wrong_name_or_option_of_what_trains_is_a_fault(
+    load: Load, text: str, key: str, words: str
+) -> None:
+    found = faults(load, f"{text}\n")
+    assert list(found) == [key]
+    assert words in found[key]
+
+
+def test_what_trains_is_no_part_of_a_corpus(load: Load) -> None:
+    text = '[train]\noptimizer = "sgd"\n[[train.callback]]\nuse = "stop-file"\n'
+    assert load(text).sections == load().sections
+
+
 # ------------------------------------------------------------------------------------------------ sections
 
 
