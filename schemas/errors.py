@@ -13,6 +13,8 @@
     │   └── StorageError                       the root cannot be written
     ├── TaskFailed                    exit 1   a task raised, or its worker died
     ├── LedgerError                   exit 1   a law does not hold; nothing is published
+    ├── Diverged                      exit 1   a training run's loss ran away before it had learned anything worth keeping
+    ├── Interrupted                   130/143  a training run was asked to end; it can be resumed
     └── Corruption                    exit 4   what lies on disk is not what was written
 
 A message says what happened (with the value and where), why it matters, and what to type to mend it.
@@ -98,6 +100,21 @@ class TaskFailed(GristmillError):
 
 class LedgerError(GristmillError):
     """A law does not hold, so nothing is published."""
+
+
+class Diverged(GristmillError):
+    """A training run's loss ran away before it had learned anything worth keeping."""
+
+
+class Interrupted(GristmillError):
+    """A training run was asked to end, by Ctrl-C (130) or SIGTERM (143), and did so after a checkpoint."""
+
+    def __init__(self, message: str, exit_code: int = 130) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+    def __reduce__(self) -> tuple[type, tuple[str, int]]:
+        return type(self), (str(self), self.exit_code)
 
 
 class Corruption(GristmillError):

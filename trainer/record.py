@@ -16,6 +16,7 @@ from schemas.errors import Corruption, Mismatch, NotFound
 from schemas.fingerprint import digest, digest_file, fingerprint
 from schemas.manifest import SplitRecord, TokenizerRecord
 from schemas.store import Store, VersionPath
+from trainer.stopping import Kind
 
 RECORD = "gristmill.json"
 FORMAT = 1
@@ -69,19 +70,35 @@ class Outcome(Part):
 
     steps: int
     stop_reason: str
-    kept: Literal["best", "last"]
-    """Which adapter was saved: the best by the watched metric, or, without early stopping, the last."""
+    ended: Kind = "steps"
+    """What ended it: all its steps, early stopping, divergence, a budget of minutes or tokens, or a callback."""
+    kept: Literal["best", "last", "checkpoint", "none"]
+    """Which adapter was saved: the best by the watched metric, or, without early stopping, the last. Of a run that diverged the best, else the
+    checkpoint before its loss ran away, else none."""
     best_step: int | None
     """The step of the lowest val loss, or of the best value of the metric early stopping watched."""
     first_val_loss: float | None
     """Before step 0: the base model's."""
     val_loss: float | None
-    """Of the adapter that was saved."""
+    """Of the adapter that was saved, as the journal has it."""
+    checked_val_loss: float | None = None
+    """The same, measured once more after the saved adapter was read back; null where the last adapter was kept, which needs no reading."""
     last_val_loss: float | None
     train_loss: float | None
     """Of the last step; null where it was no number."""
+    verdict: str | None = None
+    """What the losses say, in a sentence: see `trainer.verdict`."""
     trained_tokens: int
     seconds: float
+    """At work, pauses left out."""
+    tokens_per_second: float | None = None
+    """Trained tokens in a second of training, evaluations left out."""
+    peak_memory: int | None = None
+    """Most bytes held: on the GPU, where there is one, else by the process."""
+    shrunk_to: int | None = None
+    """Rows a pass held after memory ran out; null where it never did."""
+    failures: tuple[str, ...] = ()
+    """What callbacks and trackers raised, each once."""
 
 
 class RunRecord(Part):
@@ -109,6 +126,16 @@ class RunRecord(Part):
     max_length: int
     seed: int
     libraries: dict[str, str]
+    rows: dict[str, str] = {}
+    """Digest of the token and label columns of each split that was read; the corpus may change under a run that is resumed."""
+    processes: int = 1
+    """How many trained together."""
+    key: str | None = None
+    """A random number: checkpoints with it are this run's, not those of another of the same recipe."""
+    sweep: int | None = None
+    """The number of the sweep it is a member of: runs/<name>/sweeps/<n>.json."""
+    overrides: dict[str, Any] = {}
+    """What the sweep put in place of the recipe's values, by dotted key; `train` and the recipe's copy have them already."""
     status: Literal["started", "finished"] = "started"
     """A run that is not finished and not at work was killed; `train --resume` takes it up."""
     outcome: Outcome | None = None
@@ -184,10 +211,26 @@ def library_versions(*more: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def rows_digest(table: Any) -> str:
+    """The identity of the rows a run reads: the columns input_ids and labels of a `pyarrow.Table`, in order."""
+    import pyarrow.compute as pc
+
+    parts = [
+        take(table[name]).to_numpy()
+        for name in ("input_ids", "labels")
+        for take in (pc.list_value_length, pc.list_flatten)
+    ]
+    return fingerprint([digest(memoryview(part).cast("B")) for part in parts])
+
+
+READ = frozenset({".safetensors", ".json", ".jinja", ".model", ".bin", ".pt", ".pth", ".py"})
+"""Endings of files that a loader may read from an adapter's folder; a card beside them is nobody's business."""
+
+
 def adapter_digest(adapter: Path) -> str:
-    """The identity of a saved adapter: its weights and its config."""
-    files = sorted([*adapter.glob("*.safetensors"), adapter / "adapter_config.json"])
-    return fingerprint([[file.name, digest_file(file)] for file in files if file.is_file()])
+    """The identity of a saved adapter: every file that a loader may read, so that one more is noticed too."""
+    files = sorted(path for path in adapter.glob("*") if path.suffix in READ and path.is_file())
+    return fingerprint([[file.name, digest_file(file)] for file in files])
 
 
 def check_adapter(record: RunRecord, adapter: Path) -> None:

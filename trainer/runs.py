@@ -7,7 +7,6 @@ on the folder, which the system drops when the process dies, however it dies: so
 from __future__ import annotations
 
 import fcntl
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,14 +16,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from schemas.errors import GristmillError, NotFound, StorageError, UserError
+from schemas.fingerprint import fingerprint
+from schemas.recipe import Train
 from schemas.store import Store
+from trainer.checkpoints import Checkpoints
 from trainer.record import RECORD, RunRecord, read_record, write_record
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from trainer.evaluate import Evaluation
+    from trainer.export import Exported
     from trainer.generate import Speaker
 
 ADAPTER = "adapter"
@@ -33,6 +38,9 @@ BEST = "best"
 RECIPE = "recipe.toml"
 METRICS = "metrics.parquet"
 LOCK = ".lock"
+ROOM = "Free some space, or name another place with --root DIR."
+FREE = frozenset({"micro_batch_size", "eval_batch_size", "gradient_checkpointing", "max_minutes", "trackers"})
+"""What a resumed run may have otherwise: how it is computed and how long, not what is learned from which rows."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +68,14 @@ class Run:
     @property
     def adapter(self) -> Path:
         """The folder of the saved adapter. Raises NotFound where the run is not finished."""
-        if self.record.status != "finished":
+        record = self.record
+        if record.status != "finished":
             raise NotFound(
                 f"{self.spec} is not finished, so it has no adapter yet. Go on with: gristmill train RECIPE --resume"
+            )
+        if record.outcome and record.outcome.kept == "none":
+            raise NotFound(
+                f"{self.spec} has no adapter: {record.outcome.stop_reason}. Train again: gristmill train RECIPE"
             )
         return self.path / ADAPTER
 
@@ -70,10 +83,13 @@ class Run:
     def at_work(self) -> bool:
         """Whether a living process holds it."""
         try:
-            with locked(self):
+            with (self.path / LOCK).open(encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return False
-        except UserError:
+        except BlockingIOError:
             return True
+        except OSError:
+            return False  # no lock was ever made, or it may not be read: nobody is known to hold it
 
     def metrics(self) -> pa.Table:
         """`metrics.parquet` (schema `trainer.journal.METRICS`)."""
@@ -90,6 +106,12 @@ class Run:
     def chat(self, prompt: str, **options: Any) -> str:
         """The adapter's answer; options as `trainer.generate.Speaker.answer`. The model stays loaded for the next call."""
         return self._speaker.answer(prompt, **options)
+
+    def export(self, folder: Path | str, **options: Any) -> Exported:
+        """Take the model home; options as `trainer.export.export`."""
+        from trainer.export import export
+
+        return export(self, folder, **options)
 
     @cached_property
     def _speaker(self) -> Speaker:
@@ -152,8 +174,8 @@ def _listed(run: Run) -> Listed:
 # ------------------------------------------------------------------------------------------------ writing
 
 
-def begin(store: Store, name: str, record: RunRecord, recipe: Path) -> Run:
-    """Make the next run's folder with its record and a copy of the recipe. Raises StorageError."""
+def begin(store: Store, name: str, record: RunRecord, recipe: Path, text: str | None = None) -> Run:
+    """Make the next run's folder with its record and a copy of the recipe, or with `text` in its place. Raises StorageError."""
     folder = store.runs / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -163,7 +185,7 @@ def begin(store: Store, name: str, record: RunRecord, recipe: Path) -> Run:
             f"cannot write {folder}: {error.strerror}. Name another place with --root DIR."
         ) from error
     try:
-        shutil.copyfile(recipe, stage / RECIPE)
+        (stage / RECIPE).write_bytes(recipe.read_bytes() if text is None else text.encode())
         (stage / LOCK).touch()
         number = max((int(path.name) for path in folder.iterdir() if path.name.isdigit()), default=0) + 1
         while True:
@@ -177,6 +199,8 @@ def begin(store: Store, name: str, record: RunRecord, recipe: Path) -> Run:
                 continue
             (folder / str(number)).chmod(0o755)
             return Run(store.root, folder / str(number))
+    except OSError as error:
+        raise StorageError(f"cannot begin a run in {folder}: {error.strerror}. {ROOM}") from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
@@ -184,7 +208,13 @@ def begin(store: Store, name: str, record: RunRecord, recipe: Path) -> Run:
 @contextmanager
 def locked(run: Run, *, wait: bool = False) -> Iterator[None]:
     """Hold a run. Raises UserError where another process does, unless told to `wait` for it."""
-    with (run.path / LOCK).open("w", encoding="utf-8") as file:
+    try:
+        file = (run.path / LOCK).open("w", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"cannot write in {run.path}: {error.strerror}. Make it writable, or train under another --root."
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
@@ -194,33 +224,20 @@ def locked(run: Run, *, wait: bool = False) -> Iterator[None]:
         yield
 
 
-def newest_checkpoint(run: Run) -> tuple[Path, int] | None:
-    """The newest whole checkpoint of an interrupted run and its step. transformers writes `trainer_state.json` last."""
-    found: list[tuple[int, Path]] = []
-    for path in (run.path / CHECKPOINTS).glob("checkpoint-*"):
-        try:
-            found.append((int(json.loads((path / "trainer_state.json").read_bytes())["global_step"]), path))
-        except (OSError, ValueError, KeyError):
-            continue  # a kill cut it short; the one before it is whole
-    if not found:
-        return None
-    step, newest = max(found)
-    return newest, step
-
-
-def unfinished(store: Store, record: RunRecord) -> Run:
-    """The newest run of this name, to be taken up again. Raises NotFound where it is finished, UserError where it differs."""
+def unfinished(store: Store, record: RunRecord, run: Run | None = None) -> Run:
+    """The newest run of this name, or `run`, to be taken up again. Raises NotFound where it is finished, UserError where it differs."""
     name = record.run.partition("/")[0]
-    run = Run(store.root, store.run(name))
+    run = run or Run(store.root, store.run(name))
     old = run.record
     if old.status == "finished":
         raise NotFound(
             f"nothing to resume: {run.spec} is finished ({old.outcome.stop_reason if old.outcome else 'done'}). Leave out --resume."
         )
-    theirs, ours = _identity(old), _identity(record)
-    changed = sorted(key for key in ours if theirs.get(key) != ours[key])
+    # A run of an earlier gristmill has no digest of its rows.
+    theirs, ours = _identity(old), _identity(record if old.rows else record.model_copy(update={"rows": {}}))
+    changed = sorted(key for key in ours.keys() | theirs.keys() if theirs.get(key) != ours.get(key))
     if changed:
-        told = "; ".join(f"{key} was {theirs.get(key)}, is {ours[key]}" for key in changed)
+        told = "; ".join(f"{key} was {theirs.get(key)}, is {ours.get(key)}" for key in changed)
         back = f"go on with --resume --version {old.corpus}" if "corpus" in changed else "put that back"
         raise UserError(
             f"{run.spec} cannot go on: {told}. Either {back}, or leave out --resume to start a new run."
@@ -228,12 +245,25 @@ def unfinished(store: Store, record: RunRecord) -> Run:
     return run
 
 
+def checkpoints_of(run: Run, record: RunRecord) -> Checkpoints:
+    """The checkpoints of a run, sealed with what it is: its name, its random key, and all that must not change within it."""
+    owner = fingerprint([record.run, record.key, _identity(record)])
+    return Checkpoints(run.path / CHECKPOINTS, owner)
+
+
 def _identity(record: RunRecord) -> dict[str, Any]:
     """What must not change within one run."""
+    try:
+        train = Train.model_validate(record.train).model_dump(mode="json")
+    except ValidationError:
+        train = record.train  # of another gristmill: what it cannot read will differ
+    train = {key: value for key, value in train.items() if key not in FREE}
     parts = {
         "corpus": record.corpus,
         "fingerprint": record.fingerprint,
         "model": record.base.digest,
         "backend": record.backend,
+        "processes": record.processes,
     }
-    return parts | {f"train.{key}": value for key, value in record.train.items()}
+    rows = {f"rows.{split}": value for split, value in record.rows.items()}
+    return parts | rows | {f"train.{key}": value for key, value in train.items()}

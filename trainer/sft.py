@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import secrets
+import shlex
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from plugins.contracts import Loaded
-from trainer import loop, packing, runs
+from schemas.errors import Interrupted
+from trainer import loop, packing, processes, runs
+from trainer.callbacks import Callbacks
+from trainer.checkpoints import Checkpoint, Checkpoints, unwritable
+from trainer.interrupt import Interrupt, listening
 from trainer.journal import Journal
+from trainer.member import Member
 from trainer.packing import Collator
 from trainer.plan import Plan, make_plan
 from trainer.preflight import Preflight
 from trainer.progress import Progress, say
-from trainer.record import Outcome, RunRecord, adapter_digest, finite, write_json, write_record
+from trainer.record import RunRecord, rows_digest, write_json, write_record
+from trainer.resuming import WEIGHTS
 from trainer.runs import Run
 from trainer.saving import saver
+from trainer.trackers import Trackers, check as check_trackers
 
 if TYPE_CHECKING:
     from trainer.watch import Watch
@@ -23,10 +33,10 @@ if TYPE_CHECKING:
 
 @overload
 def train(recipe_path: Path | str, *, root: Path | str = ..., dry_run: Literal[False] = ..., resume: bool = ...,
-          device: str = ..., version: str | None = ..., quiet: bool = ..., meant_for: str | None = ...) -> Run: ...  # fmt: skip
+          device: str = ..., version: str | None = ..., quiet: bool = ..., meant_for: str | None = ..., member: Member | None = ...) -> Run: ...  # fmt: skip
 @overload
 def train(recipe_path: Path | str, *, root: Path | str = ..., dry_run: Literal[True], resume: bool = ...,
-          device: str = ..., version: str | None = ..., quiet: bool = ..., meant_for: str | None = ...) -> Preflight: ...  # fmt: skip
+          device: str = ..., version: str | None = ..., quiet: bool = ..., meant_for: str | None = ..., member: Member | None = ...) -> Preflight: ...  # fmt: skip
 def train(
     recipe_path: Path | str,
     *,
@@ -37,62 +47,125 @@ def train(
     version: str | None = None,
     quiet: bool = False,
     meant_for: str | None = None,
+    member: Member | None = None,
 ) -> Run | Preflight:
     """Train the adapter of a recipe on the newest version of its name, or on `version` ("name@N").
 
     With `dry_run` only the preflight is made and returned; `meant_for` asks it for another machine (`trainer.machine.KNOWN`).
-    With `resume` the newest run, killed before its end, goes on from its last checkpoint.
-    Raises the errors of `trainer.plan.make_plan`; see `schemas.errors`.
+    With `resume` the newest run, killed before its end, goes on from its last checkpoint. `member` is how `trainer.sweep` asks for a run.
+    Raises the errors of `trainer.plan.make_plan`; Interrupted where a signal ended the run after a step; Diverged where its loss ran
+    away before it was better than the base; StorageError where the disk is full. See `schemas.errors`.
     """
+    main = processes.join(device)
+    quiet = quiet or not main
+    recipe = member.resolved if member else recipe_path
     plan = make_plan(
-        recipe_path, root=Path(root), device=device, version=version, dry_run=dry_run, meant_for=meant_for
+        recipe, root=Path(root), device=device, version=version, dry_run=dry_run, meant_for=meant_for
     )
+    check_trackers(plan.train.trackers)
     for line in plan.preflight.lines():
         say(line, quiet=quiet)
     if dry_run:
         return plan.preflight
-    record = plan.record()
-    run = (
-        runs.unfinished(plan.store, record)
-        if resume
-        else runs.begin(plan.store, plan.version.name, record, plan.resolved.path)
-    )
-    with runs.locked(run):
-        return _work(plan, run, quiet=quiet)
+    run = processes.made_by_main(lambda: _taken_up(plan, member) if resume else _begun(plan, member))
+    again = member.again if member else _resume_line(recipe_path, root, version)
+    with runs.locked(run) if main else nullcontext():
+        try:
+            return _work(plan, run, again, member, main=main, quiet=quiet)
+        except Exception as error:
+            refused = unwritable(error, str(run.path), f"Free some space, then go on: {again}")
+            if refused is None:
+                raise
+            raise refused from error
 
 
-def _work(plan: Plan, run: Run, *, quiet: bool) -> Run:
+def _begun(plan: Plan, member: Member | None) -> Run:
+    """A new run's folder."""
+    noted = member.noted if member else {}
+    record = _identified(plan).model_copy(update={"key": secrets.token_hex(16), **noted})
+    text = member.text if member else None
+    return runs.begin(plan.store, plan.version.name, record, plan.resolved.path, text)
+
+
+def _taken_up(plan: Plan, member: Member | None) -> Run:
+    """The newest run, or a member's, with what it may have otherwise now (`trainer.runs.FREE`) in its record."""
+    record = _identified(plan)
+    run = runs.unfinished(plan.store, record, member.run if member else None)
+    if run.record.train != record.train:
+        with runs.locked(run):
+            write_record(run.path, run.record.model_copy(update={"train": record.train}))
+    return run
+
+
+def _identified(plan: Plan) -> RunRecord:
+    """The plan's record, with what its rows are and how many processes there are."""
+    rows = {split: rows_digest(rows.table) for split, rows in plan.rows.items()}
+    return plan.record().model_copy(update={"rows": rows, "processes": processes.count()})
+
+
+def _work(plan: Plan, run: Run, again: str, member: Member | None, *, main: bool, quiet: bool) -> Run:
     from transformers import set_seed
 
-    record, checkpoint = run.record, runs.newest_checkpoint(run)
-    write_json(run.path / "preflight.json", plan.preflight.to_json())
+    from trainer.ending import finish
+
+    record = run.record
+    checkpoints = runs.checkpoints_of(run, record)
+    checkpoint = processes.made_by_main(lambda: _newest(checkpoints, run, quiet=quiet))
+    done = checkpoint.step if checkpoint else 0
     set_seed(plan.train.seed)
-    # Killed between its last step and its end: transformers would take one step more, so it is not asked.
-    over = checkpoint is not None and checkpoint[1] >= plan.steps.total
-    loaded = plan.backend.load(
-        plan.model,
-        plan.train,
-        max_length=plan.max_length,
-        device=plan.device,
-        adapter=checkpoint[0] if checkpoint and over else None,
-    )
+    loaded = plan.backend.load(plan.model, plan.train, max_length=plan.max_length, device=plan.device)
     collator = Collator(_pad_token(loaded))
+    _check_packing(plan, loaded, collator, record.precision, quiet=quiet)
+    with (
+        Progress(plan.steps.total, done=done, every=plan.train.eval_every, quiet=quiet) as progress,
+        listening(progress.say) as interrupt,
+        Trackers(plan.train.trackers if main else (), run.spec, run.path, record.train, step=done, quiet=quiet) as trackers,
+    ):  # fmt: skip
+        watch = None
+        if main:
+            write_json(run.path / "preflight.json", plan.preflight.to_json())
+            told = {"sweep": member.rule} if member and member.rule else {}
+            callbacks = Callbacks(plan.resolved.callbacks, say=progress.say, more=told)
+            watch = _watch(plan, run, loaded, collator, progress, checkpoints, interrupt, callbacks, trackers)
+        trainer = loop.make(plan, run, loaded, collator, watch, record.precision)
+        _steps(run, watch, trainer, checkpoint, plan.steps.total)
+    if watch is None:
+        return run  # another process has the run's folder, and ends it
+    if watch.end is not None and watch.end.kind == "interrupted":
+        raise Interrupted(_interrupted(run, watch, again), interrupt.exit_code)
+    return finish(run, watch, trainer, steps=plan.steps.total, quiet=quiet)
+
+
+def _steps(run: Run, watch: Watch | None, trainer: Any, checkpoint: Checkpoint | None, last: int) -> None:
+    """The steps that are still to do. transformers would take one more after the last, so then it is not asked."""
+    done = checkpoint.step if checkpoint else 0
+    if watch and checkpoint:
+        watch.progress.say(f"{run.spec} goes on after step {done}")
+        watch.take_up(done, last)
+    if watch:
+        watch.begin(run.spec, run.path, last, done)
+    if processes.told(done < last and (watch is None or watch.end is None)):
+        trainer.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
+    elif checkpoint:
+        trainer.restore(checkpoint.path / WEIGHTS)
+
+
+def _check_packing(plan: Plan, loaded: Loaded, collator: Collator, precision: str, *, quiet: bool) -> None:
+    """That documents in one row do not read each other, on the model at hand."""
     if plan.train.packing:
-        drift = packing.check(loaded.model, plan.datasets["train"], collator, record.precision)
+        drift = packing.check(loaded.model, plan.datasets["train"], collator, precision)
         if drift is not None:
             say(f"packed and unpacked loss agree to {max(drift, 1e-9):.0e}", quiet=quiet)
-    journal = Journal(run.path / runs.METRICS)
-    done = checkpoint[1] if checkpoint else 0
-    with Progress(plan.steps.total, done=done, every=plan.train.eval_every, quiet=quiet) as progress:
-        journal.follow(progress.see)
-        watch = _watch(plan, run, loaded, collator, journal, progress, record.precision)
-        trainer = loop.make(plan, run, loaded, collator, watch, record.precision)
-        if checkpoint:
-            progress.say(f"{run.spec} goes on after step {checkpoint[1]}")
-            watch.take_up(checkpoint[1], plan.steps.total)
-        if not over and watch.reason is None:
-            trainer.train(resume_from_checkpoint=str(checkpoint[0]) if checkpoint else None)
-    return _finish(plan, run, record, watch, loaded)
+
+
+def _newest(checkpoints: Checkpoints, run: Run, *, quiet: bool) -> Checkpoint | None:
+    """The checkpoint to go on from. Those that are not whole are named; adapters of a run that begins anew go. Raises Mismatch or Corruption."""
+    for path in checkpoints.torn():
+        say(f"{path} is not whole (it has no seal), so it is passed over", quiet=quiet)
+    found = checkpoints.newest()
+    if found is None:
+        shutil.rmtree(run.path / runs.BEST, ignore_errors=True)
+    return found
 
 
 def _watch(
@@ -100,9 +173,11 @@ def _watch(
     run: Run,
     loaded: Loaded,
     collator: Collator,
-    journal: Journal,
     progress: Progress,
-    precision: str,
+    checkpoints: Checkpoints,
+    interrupt: Interrupt,
+    callbacks: Callbacks,
+    trackers: Trackers,
 ) -> Watch:
     from trainer.measure import Measure, measure
     from trainer.watch import Watch
@@ -110,16 +185,29 @@ def _watch(
     val, batch = plan.datasets["val"], plan.train.eval_batch_size or plan.train.micro_batch_size
 
     def measure_val() -> Measure:
-        return measure(loaded.model, val, collator, batch_size=batch, precision=precision)
+        return measure(
+            loaded.model,
+            val,
+            collator,
+            batch_size=batch,
+            precision=run.record.precision,
+            tick=lambda done: progress.evaluating(done, len(val)),
+        )
 
+    journal = Journal(run.path / runs.METRICS)
+    journal.follow(progress.see)
+    journal.follow(trackers.see)
     return Watch(
         journal,
         progress,
-        every=plan.train.eval_every,
-        rule=plan.train.early_stopping,
+        train=plan.train,
         measure_val=measure_val if len(val) else None,
         save=saver(loaded, run.record.base.name),
         best=run.path / runs.BEST,
+        checkpoints=checkpoints,
+        interrupt=interrupt,
+        callbacks=callbacks,
+        trackers=trackers,
     )
 
 
@@ -128,45 +216,18 @@ def _pad_token(loaded: Loaded) -> int:
     return 0 if token is None else int(token)  # any word will do: it is neither attended to nor trained
 
 
-def _finish(plan: Plan, run: Run, record: RunRecord, watch: Watch, loaded: Loaded) -> Run:
-    """Keep the right adapter, draw the losses, close the record; only then drop what resuming needed."""
-    from trainer.plot import draw, story_of
-
-    outcome = _outcome(plan, watch)
-    best = run.path / runs.BEST / f"step-{outcome.best_step}"
-    adapter = run.path / runs.ADAPTER
-    shutil.rmtree(adapter, ignore_errors=True)
-    if outcome.kept == "best":
-        shutil.copytree(best, adapter)
-    else:
-        saver(loaded, record.base.name)(adapter)
-    watch.journal.write()
-    draw(story_of(record, outcome, watch.journal.rows), run.path)
-    end = {"status": "finished", "outcome": outcome, "adapter": adapter_digest(adapter)}
-    write_record(run.path, record.model_copy(update=end))
-    for name in (runs.CHECKPOINTS, runs.BEST):
-        shutil.rmtree(run.path / name, ignore_errors=True)
-    return run
+def _resume_line(recipe: Path | str, root: Path | str, version: str | None) -> str:
+    """What to type to go on."""
+    words = ["gristmill", "train", str(recipe), "--resume"]
+    words += ["--root", str(root)] if str(root) != "." else []
+    return shlex.join([*words, *(["--version", version] if version else [])])
 
 
-def _outcome(plan: Plan, watch: Watch) -> Outcome:
-    trained, vals = list(watch.journal.of("train")), list(watch.journal.of("val"))
-    stopper = watch.stopper
-    kept: Literal["best", "last"] = "best" if stopper and stopper.best_step is not None else "last"
-    lowest = min(vals, key=lambda row: row["loss"], default=None)
-    best_step = stopper.best_step if stopper and kept == "best" else lowest["step"] if lowest else None
-    saved = next((row["loss"] for row in vals if row["step"] == best_step), None) if kept == "best" else None
-    last_val = vals[-1]["loss"] if vals else None
-    steps = trained[-1]["step"]
-    return Outcome(
-        steps=steps,
-        stop_reason=watch.reason or f"all {plan.steps.total} steps are done",
-        kept=kept,
-        best_step=best_step,
-        first_val_loss=vals[0]["loss"] if vals else None,
-        val_loss=saved if kept == "best" else last_val,
-        last_val_loss=last_val,
-        train_loss=finite(trained[-1]["loss"]),
-        trained_tokens=watch.tokens,
-        seconds=watch.journal.seconds,
+def _interrupted(run: Run, watch: Watch, again: str) -> str:
+    standing = watch.checkpoints.standing()
+    kept = (
+        f"its checkpoint of step {standing[0].step} stands"
+        if standing
+        else "no checkpoint stands, so it begins anew"
     )
+    return f"{run.spec} was {watch.end.reason if watch.end else 'interrupted'}; {kept}. Go on with: {again}"

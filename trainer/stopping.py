@@ -9,8 +9,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from schemas.recipe import EarlyStopping
+
+Kind = Literal["steps", "early-stopping", "diverged", "minutes", "tokens", "callback", "interrupted"]
+
+
+@dataclass(frozen=True)
+class End:
+    """Why a run ended before its last step."""
+
+    kind: Kind
+    reason: str
+    """For people."""
 
 
 @dataclass
@@ -43,14 +55,19 @@ class Stopper:
         """Whether patience is at its end."""
         return self.waited >= self.rule.patience
 
-    def reason(self) -> str:
-        """Why it stopped, for people."""
+    def end(self) -> End | None:
+        """Why it must stop, once patience is spent."""
+        if not self.spent:
+            return None
         best = (
             f"the best is {self.best:.4f} at step {self.best_step}"
             if self.best is not None
             else "no value was a number"
         )
-        return f"early stopping: {self.rule.metric} did not improve for {self.waited} evaluations; {best}"
+        return End(
+            "early-stopping",
+            f"early stopping: {self.rule.metric} did not improve for {self.waited} evaluations; {best}",
+        )
 
     def _better(self, value: float, than: float, by: float) -> bool:
         gain = value - than if self.rule.metric == "val_accuracy" else than - value

@@ -1,13 +1,13 @@
-"""What happens around the optimiser's steps: the journal, evaluations, the best adapter, and the end of patience.
+"""What happens around the optimiser's steps: the journal, evaluations, the best adapter, checkpoints, and the end.
 
 A callback rather than `Trainer.evaluate`, because that weighs batches instead of tokens (see `trainer.measure`). The
-order within a step is transformers': log, then save. Evaluations happen in `on_log`, so a checkpoint always lies behind
-its evaluation, and resuming from it replays the journal up to its step and nothing else.
+order within a step is transformers': the step's end, log, then save. Evaluations happen in `on_log`, so a checkpoint always lies
+behind its evaluation, and resuming from it replays the journal up to its step and nothing else: what stops a run (patience,
+divergence, a budget of tokens) is a function of the journal's rows.
 """
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,53 +15,94 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from schemas.recipe import EarlyStopping
+from schemas.errors import Corruption
+from schemas.recipe import Train
+from trainer.budget import Budget
+from trainer.callbacks import Callbacks
+from trainer.checkpoints import Checkpoints, unwritable
+from trainer.divergence import Divergences
+from trainer.interrupt import Interrupt
 from trainer.journal import Journal
-from trainer.measure import Measure
+from trainer.measure import Measure, RowTooLarge
 from trainer.progress import Progress
-from trainer.stopping import Stopper
+from trainer.stopping import End, Stopper
+from trainer.trackers import Trackers
 
 
 class Watch(TrainerCallback):
-    """One run's eyes."""
+    """One run's eyes. Of several processes only the main one has them; `trainer.loop` tells the others what it decides."""
 
     def __init__(
         self,
         journal: Journal,
         progress: Progress,
         *,
-        every: int,
-        rule: EarlyStopping | None,
+        train: Train,
         measure_val: Callable[[], Measure] | None,
         save: Callable[[Path], None],
         best: Path,
+        checkpoints: Checkpoints,
+        interrupt: Interrupt,
+        callbacks: Callbacks,
+        trackers: Trackers,
     ) -> None:
         self.journal = journal
         self.progress = progress
-        self.every = every
-        self.stopper = Stopper(rule) if rule else None
+        self.every = train.eval_every
+        self.stopper = Stopper(train.early_stopping) if train.early_stopping else None
+        self.divergences = Divergences(train.divergence)
+        self.budget = Budget.of(train)
         self.measure_val = measure_val
         self.save = save
         self.best = best
-        self.reason: str | None = None
+        self.checkpoints = checkpoints
+        self.interrupt = interrupt
+        self.callbacks = callbacks
+        self.trackers = trackers
+        self.end: End | None = None
         self.tokens = 0
         """Trained tokens, counted by the training step."""
 
+    # ------------------------------------------------------------------------------------------------ resuming
+
     def take_up(self, step: int, last: int) -> None:
-        """Replay the journal of an interrupted run of `last` steps up to `step`, as if it had been watched."""
+        """Replay the journal of an interrupted run of `last` steps up to `step`, as if it had been watched. Raises Corruption."""
         self.journal.take_up(step)
+        trained = list(self.journal.of("train"))
+        if [row["step"] for row in trained] != list(range(1, step + 1)):
+            raise Corruption(
+                f"{self.journal.path} does not hold every step up to {step}, from which the run would go on: its losses would have a gap. "
+                "Leave out --resume to start a new run."
+            )
         self.tokens = self.journal.tokens
+        for row in trained:
+            self.divergences.see(row["step"], row["loss"])
         for done in sorted({row["step"] for row in self.journal.rows if self._due(row["step"], last)}):
             value = self._value(done)
             if self.stopper and value is not None:
                 self.stopper.see(done, value)
-        if self.stopper and self.stopper.spent:
-            self.reason = self.stopper.reason()
+        if step < last:
+            self.end = (self.stopper and self.stopper.end()) or self.budget.end(
+                step, self.journal.seconds, self.tokens
+            )
+
+    def begin(self, run: str, folder: Path, steps: int, step: int) -> None:
+        """Tell the callbacks that the run begins, or goes on after `step`; one of them may end it there."""
+        reason = self.callbacks.begin(run, folder, steps=steps, step=step, rows=self.journal.rows)
+        self.end = self.end or _called(reason)
+
+    # ------------------------------------------------------------------------------------------------ transformers calls
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Measure the base before step 0, so that a fall can be seen."""
         if state.global_step == 0:
             self._evaluate(state, 0)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        """Where the run was interrupted, have this step be its last, and a checkpoint written behind it."""
+        if self.interrupt.signal is not None:
+            control.should_save = control.should_training_stop = True
+            self.end = End("interrupted", f"interrupted after step {state.global_step}")
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **more: Any
@@ -69,46 +110,90 @@ class Watch(TrainerCallback):
         """Note a step; evaluate where one is due; end the run where it must."""
         if not logs or "loss" not in logs:
             return  # the summary at the end
-        step, loss = state.global_step, float(logs["loss"])
-        rates = {"learning_rate": logs.get("learning_rate"), "grad_norm": logs.get("grad_norm")}
-        self.journal.add(
-            "train",
-            step,
-            state.epoch or 0.0,
-            loss,
-            self.tokens,
-            **{k: None if v is None else float(v) for k, v in rates.items()},
-        )
-        self.progress.step(step, loss)
-        if not math.isfinite(loss):
-            self.reason = f"the training loss became {loss} at step {step}; a lower learning_rate may help"
-            control.should_training_stop = True
-        elif self._due(step, state.max_steps):
+        step, last = state.global_step, state.global_step >= state.max_steps
+        self._note(state, logs)
+        diverged = self.divergences.see(step, float(logs["loss"]))
+        if self.divergences.doubtful:
+            control.should_save = False  # those that stand are from before
+        asked = _called(self.callbacks.step(self.journal.rows[-1]))
+        spent = asked or (None if last else self.budget.end(step, self.journal.seconds, self.tokens))
+        if not diverged and (spent or self._due(step, state.max_steps)):
             self._evaluate(state, step)
-            if self.stopper and self.stopper.spent and step < state.max_steps:
-                self.reason = self.stopper.reason()
-                control.should_training_stop = True
+        patience = self.stopper.end() if self.stopper and not last else None
+        self.end = diverged or self.end or patience or spent
+        if self.end:
+            control.should_training_stop = True
 
-    def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        """A whole checkpoint stands: best adapters older than the present one are no longer needed to resume."""
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What callbacks and trackers raised, each once, for the record."""
+        called = (f'callback "{name}": {fault}' for name, fault in self.callbacks.faults.items())
+        return (*called, *self.trackers.failures)
+
+    # ------------------------------------------------------------------------------------------------ writing
+
+    def checkpoint(self, step: int, fill: Callable[[Path], None]) -> None:
+        """Write one; where the disk will not take it and an older one stands, say so and go on. Raises StorageError."""
+        try:
+            self.journal.write()
+            self.checkpoints.write(step, fill, self.stopper.best_step if self.stopper else None)
+        except Exception as error:
+            standing = self.checkpoints.standing()
+            refused = unwritable(
+                error, f"the checkpoint of step {step}", "Free some space, then start the run again."
+            )
+            if refused is None:
+                raise
+            if not standing:
+                raise refused from error
+            self.progress.say(f"{refused} The run goes on; it could be resumed from step {standing[0].step}.")
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop the best adapters that no checkpoint refers to and that are not the present one."""
+        needed = {one.best for one in self.checkpoints.standing()}
+        if self.stopper:
+            needed.add(self.stopper.best_step)
         for path in self.best.glob("step-*"):
-            if self.stopper is None or path.name != f"step-{self.stopper.best_step}":
+            if int(path.name.removeprefix("step-")) not in needed:
                 shutil.rmtree(path)
+
+    def best_path(self, step: int) -> Path:
+        """Where the adapter of a best evaluation lies."""
+        return self.best / f"step-{step}"
+
+    # ------------------------------------------------------------------------------------------------ evaluating
 
     def _due(self, step: int, last: int) -> bool:
         return step % self.every == 0 or step == last
 
+    def _note(self, state: Any, logs: dict[str, Any]) -> None:
+        rates = {"learning_rate": logs.get("learning_rate"), "grad_norm": logs.get("grad_norm")}
+        self.journal.add(
+            "train",
+            state.global_step,
+            state.epoch or 0.0,
+            float(logs["loss"]),
+            self.tokens,
+            **{key: None if value is None else float(value) for key, value in rates.items()},
+        )
+
     def _evaluate(self, state: Any, step: int) -> None:
         if self.measure_val:
-            found = self.measure_val()
-            self.journal.add(
-                "val", step, state.epoch or 0.0, found.loss, self.tokens, accuracy=found.accuracy
-            )
+            try:
+                found = self.measure_val()
+            except RowTooLarge as error:
+                self.progress.say(f"step {step} is not evaluated: {error}")
+            else:
+                self.journal.add(
+                    "val", step, state.epoch or 0.0, found.loss, self.tokens, accuracy=found.accuracy
+                )
+                self.end = self.end or _called(self.callbacks.evaluate(self.journal.rows[-1]))
         value = self._value(step)
         if self.stopper and value is not None and self.stopper.see(step, value):
-            self.save(self.best / f"step-{step}")
+            self.save(self.best_path(step))
         self.journal.write()
-        self.progress.say(self._line(step, state.max_steps))
+        self.progress.say(self.progress.line())
 
     def _value(self, step: int) -> float | None:
         """The watched metric at an evaluation: from its val row, or the mean train loss since the evaluation before."""
@@ -128,11 +213,7 @@ class Watch(TrainerCallback):
         column = "accuracy" if self.stopper.rule.metric == "val_accuracy" else "loss"
         return next((row[column] for row in self.journal.of("val") if row["step"] == step), None)
 
-    def _line(self, step: int, steps: int) -> str:
-        rows = {row["kind"]: row for row in self.journal.rows if row["step"] == step}
-        shown = [f"{kind} loss {rows[kind]['loss']:.4f}" for kind in ("train", "val") if kind in rows]
-        left = ""
-        if step:
-            seconds = self.journal.seconds / step * (steps - step)
-            left = f"  {self.tokens / self.journal.seconds:,.0f} tok/s  {int(seconds // 60)}:{int(seconds % 60):02d} left"
-        return f"step {step:>{len(str(steps))}}/{steps}  {'  '.join(shown)}{left}"
+
+def _called(reason: str | None) -> End | None:
+    """A callback's wish to end the run."""
+    return End("callback", reason) if reason else None

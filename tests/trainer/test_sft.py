@@ -17,7 +17,7 @@ from plugins.backends.peft import Peft
 from schemas.errors import MissingExtra, NotFound, RecipeError, UserError
 from schemas.manifest import sha_line
 from schemas.recipe import Train
-from trainer import packing, runs, sft
+from trainer import ending, packing, runs, sft
 from trainer.data import read_rows
 from trainer.measure import measure
 
@@ -176,25 +176,18 @@ def test_a_backend_that_is_not_installed_names_its_pip_line(made, monkeypatch):
         trainer.train(recipe, root=root)
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_says_so(made):
-    root, recipe = made("max_steps = 50\nearly_stopping = false\neval_every = 50\nlearning_rate = 1e30")
-    end = trainer.train(recipe, root=root).record.outcome
-    assert "the training loss became nan" in end.stop_reason
-    assert end.steps < 50
-
-
 # ------------------------------------------------------------------------------------------------ killed
 
 KILLED = """
 import os, signal, sys
 from trainer.watch import Watch
 from trainer import sft
-saved = Watch.on_save
-def on_save(self, args, state, control, **more):
-    saved(self, args, state, control, **more)
-    if state.global_step >= 4:
+written = Watch.checkpoint
+def checkpoint(self, step, fill):
+    written(self, step, fill)
+    if step >= 4:
         os.kill(os.getpid(), signal.SIGKILL)
-Watch.on_save = on_save
+Watch.checkpoint = checkpoint
 sft.train(sys.argv[1], root=sys.argv[2])
 """
 
@@ -234,7 +227,7 @@ def interrupted(made, monkeypatch):
     """A run broken off before its first step."""
     root, recipe = made("max_steps = 2")
     with monkeypatch.context() as patch:
-        patch.setattr(sft, "_finish", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(ending, "finish", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             trainer.train(recipe, root=root)
     return root, recipe

@@ -51,7 +51,7 @@ def test_accuracy_is_better_when_higher():
 def test_the_reason_names_metric_patience_and_best():
     stopper, _ = run([2.0, 1.5, 1.6, 1.7], patience=2)
     assert (
-        stopper.reason()
+        stopper.end().reason
         == "early stopping: val_loss did not improve for 2 evaluations; the best is 1.5000 at step 1"
     )
 
