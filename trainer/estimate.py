@@ -13,6 +13,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from plugins.backends.lora import recomputes
+from plugins.contracts import Optimizer
+from plugins.specs import PluginSpec
 from schemas.recipe import Train
 from trainer.machine import Machine
 from trainer.measure import SLICE
@@ -47,8 +50,6 @@ class Memory:
 
     parts: tuple[Part, ...]
     """They stand together in memory while a micro-batch is computed."""
-    step: int
-    """Bytes that the optimiser's step needs for a moment, when activations are gone."""
     evaluation: Part
     """What an evaluation needs beside what stays."""
     available: int
@@ -63,7 +64,7 @@ class Memory:
     def total(self) -> int:
         """The peak while training."""
         passing = sum(part.bytes for part in self.parts if part.name in PASSING)
-        return self.fixed + max(passing, self.step)
+        return self.fixed + passing
 
     @property
     def evaluating(self) -> int:
@@ -102,27 +103,17 @@ def trainable_parameters(shape: Shape, train: Train) -> int:
     )
 
 
-def state_bytes(train: Train) -> tuple[float, str]:
-    """Bytes of optimiser state for each trained number, and what they are."""
+def state_bytes(train: Train, optimizer: PluginSpec | None) -> float:
+    """Bytes of optimiser state for each trained number: what the plugin says, or, of transformers' own optimisers, what their names say."""
+    if optimizer is not None:
+        plugin = optimizer.make()
+        assert isinstance(plugin, Optimizer)
+        return plugin.state_bytes
     use = train.optimizer.use.lower()
-    momentum = train.optimizer.options.get("momentum")
-    if use in {"sgd", "gd"}:
-        return (4, "one momentum in float32") if momentum else (0, f"{use} without momentum keeps none")
-    if "8bit" in use or "8-bit" in use:
-        states = 1 if any(name in use for name in ("lion", "rmsprop")) else 2
-        return states * (1 + 4 / 256), f"{states} states in 8 bits, with a float32 for each 256"
-    if "4bit" in use:
-        return 1.03, "two states in 4 bits"
-    if any(name in use for name in ("lion", "rmsprop", "adagrad")):
-        return 4, "one state in float32"
     if "adafactor" in use:
-        return 0.02, "two vectors for each matrix"
-    return 8, "two moments in float32"
-
-
-def checkpointed(train: Train, device: str) -> bool:
-    """Whether activations are computed again in the backward pass."""
-    return device != "cpu" if train.gradient_checkpointing == "auto" else bool(train.gradient_checkpointing)
+        return 0.02
+    states = 1 if any(name in use for name in ("lion", "rmsprop", "adagrad", "sgd")) else 2
+    return states * (0.52 if "4bit" in use else 1.02 if "8bit" in use else 4)
 
 
 def memory(
@@ -134,17 +125,18 @@ def memory(
     tokens: int,
     length: int,
     eval_tokens: int,
+    optimizer: PluginSpec | None = None,
 ) -> Memory:
     """The memory of a run whose passes have `tokens` token places in rows of `length`, and its evaluation passes `eval_tokens`."""
     number = BYTES[precision]
     trained = trainable_parameters(shape, train)
-    states, what = state_bytes(train)
+    states = state_bytes(train, optimizer)
     gpu = machine.device != "cpu"
     parts = [
         _weights(shape, train, precision),
         Part("gradients", 4 * trained, f"{trained:,} trained numbers x 4 bytes (float32)"),
-        Part("optimiser", int(states * trained), f"{trained:,} trained numbers x {states:.3g} bytes ({train.optimizer.use}: {what})"),
-        _activations(shape, train, precision, tokens, length, checkpointing=checkpointed(train, machine.device)),
+        Part("optimiser", int(states * trained), f"{trained:,} trained numbers x {states:.3g} bytes ({train.optimizer.use})"),
+        _activations(shape, train, precision, tokens, length, checkpointing=recomputes(train, machine.device)),
         Part("logits", HEAD_CHUNK * shape.vocab * (number + LOSS), f"{HEAD_CHUNK} tokens x {shape.vocab:,} words x {number + LOSS} bytes (logits; softmax, entropy and gradients in float32)"),
         Part("libraries", int(LIBRARIES["gpu" if gpu else "cpu"]), "the CUDA context and its kernels" if gpu else "Python, torch, transformers, TRL"),
     ]  # fmt: skip
@@ -157,8 +149,7 @@ def memory(
         logits + through,
         f"{eval_tokens:,} token places x {shape.vocab:,} words x {2 * number} bytes (logits and a copy), and one layer's pass",
     )
-    # The square root of the second moments is made for all at once (torch's foreach path).
-    return Memory(tuple(parts), 4 * trained if states >= 4 else 0, evaluation, machine.memory, machine.name)
+    return Memory(tuple(parts), evaluation, machine.memory, machine.name)
 
 
 def _weights(shape: Shape, train: Train, precision: str) -> Part:
@@ -223,7 +214,7 @@ def run_time(
     head, attention = 2 * shape.vocab * shape.hidden, 4 * length * shape.hidden * shape.layers
     matrices = 2 * shape.linear_parameters
     backward = 2 if train.method == "full" else 1
-    again = 1 if checkpointed(train, machine.device) else 0
+    again = 1 if recomputes(train, machine.device) else 0
     step = places * (matrices * (1 + backward + again) + attention * (3 + again) + head * (2 + backward))
     evaluations = math.ceil(steps / train.eval_every) + 1 if eval_places else 0
     measuring = evaluations * eval_places * (matrices + attention + head)

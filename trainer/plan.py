@@ -20,6 +20,7 @@ from schemas.store import Store, VersionPath
 from trainer import checks, estimate, machine, packing
 from trainer.arguments import Steps, check_names, count_steps
 from trainer.data import Rows, check_lengths, read_rows, thinned
+from trainer.packed import packed_rows
 from trainer.preflight import Preflight, SplitReport
 from trainer.preview import previews
 from trainer.progress import say
@@ -42,6 +43,8 @@ class Plan:
     """train and val; the test split stays closed."""
     shape: Shape
     """Of the base model."""
+    dry_run: bool = False
+    """Nothing is to be trained, so nothing heavy is imported to plan it."""
     meant_for: machine.Machine | None = None
     """Another machine, for a dry run; None for this one."""
 
@@ -68,10 +71,20 @@ class Plan:
             for split, rows in self.rows.items()
         }
 
+    def packed_rows(self, split: str) -> int:
+        """Rows of a split as they are trained."""
+        if not self.train.packing:
+            return self.rows[split].table.num_rows
+        return (
+            packed_rows(self.rows[split].lengths, self.max_length)
+            if self.dry_run
+            else len(self.datasets[split])
+        )
+
     @cached_property
     def steps(self) -> Steps:
         """Batch arithmetic over the packed rows."""
-        return count_steps(self.train, len(self.datasets["train"]), full_batch=self.resolved.full_batch)
+        return count_steps(self.train, self.packed_rows("train"), full_batch=self.resolved.full_batch)
 
     @cached_property
     def machine(self) -> machine.Machine:
@@ -139,15 +152,16 @@ class Plan:
             self.precision,
             tokens=min(self.steps.micro, reports["train"].packed_rows) * length("train"),
             length=length("train"),
+            optimizer=self.resolved.optimizer,
             eval_tokens=min(self.eval_rows, reports["val"].packed_rows) * length("val"),
         )
 
     def _report(self, split: str) -> SplitReport:
-        rows, packed = self.rows[split], self.datasets[split]
+        rows, packed = self.rows[split], self.packed_rows(split)
         lengths = rows.lengths
         tokens, trained = int(lengths.sum()), rows.trained
         # A packed row is computed at full length; plain rows are padded to the longest of their micro-batch, at most.
-        places = len(packed) * (self.max_length if self.train.packing else int(lengths.max(initial=0)))
+        places = packed * (self.max_length if self.train.packing else int(lengths.max(initial=0)))
         return SplitReport(
             rows=len(lengths),
             tokens=tokens,
@@ -155,7 +169,7 @@ class Plan:
             masked=tokens - trained,
             too_short=rows.too_short,
             longest=int(lengths.max(initial=0)),
-            packed_rows=len(packed),
+            packed_rows=packed,
             efficiency=tokens / places if places else 0.0,
         )
 
@@ -215,13 +229,14 @@ def make_plan(
     for split in rows.values():
         check_lengths(found, split, longest_row(recipe.train, manifest))
     rows["val"] = thinned(rows["val"], recipe.train.eval_tokens)
-    # Late, because importing it takes seconds; and before `check_names`, which imports transformers.
-    backend = choose_backend(resolved, prepare=not dry_run)
+    where = device_of(device) if other is None else other.device
+    # Late, because importing it takes seconds; and before `check_names`, which may import transformers.
+    backend = choose_backend(resolved, device, check=None if other else where, prepare=not dry_run)
     check_names(recipe.train, resolved.optimizer)
     shape = read_shape(model)
-    shape.adapted(recipe.train.lora)
-    where = device_of(device) if other is None else other.device
-    return Plan(resolved, store, found, manifest, model, backend, where, rows, shape, other)
+    if recipe.train.method == "lora":
+        shape.adapted(recipe.train.lora)
+    return Plan(resolved, store, found, manifest, model, backend, where, rows, shape, dry_run, other)
 
 
 def _other_machine(name: str, *, dry_run: bool) -> machine.Machine:
@@ -237,30 +252,36 @@ def longest_row(train: Train, manifest: Manifest) -> int:
     return train.max_length or manifest.tokenizer.max_tokens
 
 
-def choose_backend(resolved: ResolvedRecipe, *, prepare: bool = True) -> Backend:
-    """The backend the recipe names; for "auto" unsloth where it is installed and imports, else peft. It is prepared, unless told not to.
+def choose_backend(
+    resolved: ResolvedRecipe, device: str, *, check: str | None = None, prepare: bool = True
+) -> Backend:
+    """The backend the recipe names; for "auto" unsloth where it is installed, imports and can do what the recipe asks, else peft.
 
-    Raises MissingExtra with the line that installs what is missing.
+    Asked whether it can do so on the torch device `check`, and prepared unless told not to. Raises MissingExtra with the line that
+    installs what is missing, and UserError for what the backend cannot do.
     """
+    train = resolved.recipe.train
+
+    def ready(backend: Backend) -> Backend:
+        if check is not None:
+            backend.check_run(train, check)
+        if prepare:
+            backend.prepare(device)
+        return backend
+
     if resolved.backend is not None:
         named = resolved.backend.make()
         assert isinstance(named, Backend)
         if reason := named.unavailable():
             raise MissingExtra(f'backend "{named.name}": {reason}')
-        if prepare:
-            named.prepare()
-        return named
-    if Unsloth.unavailable() is None:
-        backend = Unsloth()
+        return ready(named)
+    if train.method == "lora" and Unsloth.unavailable() is None:
         try:
-            if prepare:
-                backend.prepare()
+            return ready(Unsloth())
         except Exception as error:  # noqa: BLE001  it raises whatever its machine check finds: NotImplementedError, RuntimeError, OSError
             say(
                 f"unsloth is installed but cannot be used here ({type(error).__name__}: {error}); training with peft"
             )
-        else:
-            return backend
     if reason := Peft.unavailable():
         raise MissingExtra(reason)
-    return Peft()
+    return ready(Peft())

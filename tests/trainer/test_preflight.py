@@ -2,9 +2,12 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, strategies as st
 from tiny_model import END, TEXTS
 
 from plugins.registry import load_recipe
@@ -12,6 +15,8 @@ from schemas.errors import Mismatch, NotFound, UserError
 from schemas.manifest import manifest_bytes, sha_line
 from schemas.store import Store
 from trainer import checks, sft
+from trainer.packed import packed_rows
+from trainer.plan import make_plan
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 MISTRAL_7B = {
@@ -51,18 +56,32 @@ def test_a_dry_run_for_a_machine_too_small_says_what_takes_less(made):
         sft.train(recipe, root=root, meant_for="t4-16gb")
 
 
-def test_a_dry_run_imports_no_unsloth_and_a_run_does_so_first(made, monkeypatch):
-    from plugins.backends.unsloth import Unsloth
-
-    def imported(self):
-        raise ImportError("unsloth is imported")
-
-    monkeypatch.setattr(Unsloth, "unavailable", classmethod(lambda cls: None))
-    monkeypatch.setattr(Unsloth, "prepare", imported)
+def test_a_dry_run_leaves_a_session_that_can_still_import_unsloth_first(made):
     root, recipe = made('backend = "unsloth"')
-    assert sft.train(recipe, root=root, dry_run=True).steps
-    with pytest.raises(ImportError, match="unsloth is imported"):
-        sft.train(recipe, root=root)
+    code = (
+        f"import sys; from trainer import sft; sft.train({str(recipe)!r}, root={str(root)!r}, dry_run=True, device='cpu'); "
+        "print([name for name in ('unsloth', 'transformers', 'peft', 'trl') if name in sys.modules])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=RECIPES.parent
+    )
+    assert told.stdout == "[]\n"
+
+
+@given(lengths=st.lists(st.integers(0, 60), max_size=80), longest=st.integers(60, 200))
+def test_rows_are_packed_into_as_many_as_trl_makes(lengths, longest):
+    import pyarrow as pa
+    import trl
+
+    texts = pa.array([list(range(length)) for length in lengths], pa.list_(pa.int32()))
+    made = trl.data_utils._pack_bfd(pa.table({"input_ids": texts}), longest) if any(lengths) else []
+    assert packed_rows(lengths, longest) == len(made)
+
+
+def test_a_dry_run_counts_the_rows_that_packing_makes(made):
+    root, recipe = made(train_texts=TEXTS * 10)
+    plan = make_plan(recipe, root=root, device="cpu", version=None, dry_run=True)
+    assert plan.packed_rows("train") == len(plan.datasets["train"]), "1200 documents, so more than one group"
 
 
 def test_the_preflight_tells_costs_and_shows_three_rows(made):
