@@ -1,77 +1,191 @@
-"""`gristmill eval`: base against tuned on the sealed test split, each opening counted in the run's record (law 9)."""
+"""`gristmill eval`: what a run learned and what it only remembers, base against tuned, read aloud.
+
+The sealed test split (law 9: each opening is counted in the run's record before it is read), side by side answers, memorisation, and, where
+asked for, the tasks of lm-evaluation-harness. Only the first and the harness' own `test` task open the split; with `test=False` it stays sealed. What was
+found is kept in `evaluations.jsonl`, also where a later part fails.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import UserError
 from schemas.recipe import Train
-from trainer import packing, runs
-from trainer.data import check_lengths, read_rows
-from trainer.loading import read_model
-from trainer.measure import Measure, measure
-from trainer.packing import Collator
-from trainer.record import Opening, find_base, find_corpus, write_record
+from schemas.store import VersionPath
+from trainer import evaluations, harness as lm_harness, runs
+from trainer.answers import Answers, answer
+from trainer.generate import Speaker, _form as form_of
+from trainer.harness import Scores
+from trainer.loading import Readable, read_model
+from trainer.measure import Measure
+from trainer.memorisation import Memorisation
+from trainer.progress import say
+from trainer.record import Opening, RunRecord, find_base, find_corpus, library_versions, write_record
 from trainer.runs import Run
+from trainer.sealed import Compared, Comparison, compare
+from trainer.side_by_side import Sample, read_prompts
+
+PASSAGES = 16
+"""Training passages that the command asks for by default: a minute for a small model on a laptop."""
+ROWS = "test_rows.parquet"
+"""The newest opening, row by row (schema `trainer.sealed.ROWS`)."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Evaluation:
-    """What the test split says."""
+    """What was found; filled in part by part."""
 
     run: str
     corpus: str
-    base: Measure
-    tuned: Measure
-    opening: int
-    """How often this run's test split has been opened, this time counted."""
+    opening: int | None = None
+    """How often this run's test split has been opened, this time counted; None where it stayed sealed."""
+    test: Compared | None = None
+    sources: tuple[Compared, ...] = ()
+    memorisation: Memorisation | None = None
+    samples: list[Sample] = field(default_factory=list)
+    harness: Scores | None = None
+
+    @property
+    def base(self) -> Measure:
+        """The base model on the test split."""
+        return self._opened.base
+
+    @property
+    def tuned(self) -> Measure:
+        """The tuned model on the test split."""
+        return self._opened.tuned
+
+    @property
+    def _opened(self) -> Compared:
+        if self.test is None:
+            raise UserError(f"the test split of {self.corpus} stayed sealed, so nothing was measured on it.")
+        return self.test
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values, perplexities included."""
-        values = asdict(self)
-        for name, found in (("base", self.base), ("tuned", self.tuned)):
-            values[name]["perplexity"] = found.perplexity
-        return values
+        """As plain values, perplexities included; null where a part was not asked for."""
+        test = self.test.to_json() if self.test else dict.fromkeys(("base", "tuned", "change"))
+        return {
+            "run": self.run, "corpus": self.corpus, "opening": self.opening, **test,
+            "sources": [source.to_json() for source in self.sources],
+            "memorisation": self.memorisation.to_json() if self.memorisation else None,
+            "samples": [sample.to_json() for sample in self.samples],
+            "harness": self.harness.to_json() if self.harness else None,
+        }  # fmt: skip
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        yield f"{self.run} on the test split of {self.corpus}: {self.tuned.tokens:,} tokens, opening {self.opening} of it"
-        yield f"{'':8}{'loss':>10}{'perplexity':>14}{'accuracy':>12}"
-        for name, found in (("base", self.base), ("tuned", self.tuned)):
-            yield f"{name:8}{found.loss:>10.4f}{found.perplexity:>14.2f}{found.accuracy:>12.1%}"
+        if self.test:
+            yield (
+                f"{self.run} on the test split of {self.corpus}: {self.tuned.tokens:,} tokens of {self.test.documents:,} documents "
+                f"in {self.test.groups:,} groups, opening {self.opening} of it"
+            )
+            yield from self.test.lines()
+        if len(self.sources) > 1:
+            yield "by source:"
+            yield from (f"  {source.line()}" for source in self.sources)
+        if self.memorisation:
+            yield from self.memorisation.lines()
+        for sample in self.samples:
+            yield ""
+            yield from sample.lines()
+        if self.harness:
+            yield from self.harness.lines()
 
 
-def evaluate(run: Run | str, *, root: Path | str = ".", device: str = "auto") -> Evaluation:
-    """Measure base and tuned model on the test split.
+def evaluate(
+    run: Run | str,
+    *,
+    root: Path | str = ".",
+    device: str = "auto",
+    test: bool = True,
+    memorisation: int = 0,
+    samples: int = 0,
+    prompts: Path | str | None = None,
+    harness: Sequence[str] = (),
+    limit: int | None = None,
+    quiet: bool = False,
+) -> Evaluation:
+    """Compare base and tuned model of a finished run.
 
-    Raises Mismatch where corpus, tokenizer or base model are not those of the run, UserError where there is no test split.
-    The opening is counted before the split is read: a look broken off was a look. What fails before (a model that cannot be loaded) was none.
+    `memorisation` is the number of training passages asked for (the command asks for `PASSAGES`; 0 leaves it out), `samples` that of val beginnings answered by both, unless `prompts`
+    names a file of them; `harness` names tasks of lm-evaluation-harness, `test` among them for the run's own split, each on at most `limit` items.
+
+    Raises Mismatch where corpus, tokenizer, adapter or base model are not those of the run, NotFound where it is not finished, UserError where there
+    is no test split. The opening is counted before the split is read: a look broken off was a look. What fails before (a model that cannot be
+    loaded) was none.
     """
     run = run if isinstance(run, Run) else runs.open(run, root=root)
     adapter, record = run.adapter, run.record
     version, model = find_corpus(record, run.store), find_base(record, run.store)
-    if not version.files("chunks", "test") or not version.manifest().splits["test"].chunks:
+    opens = test or lm_harness.OWN in harness
+    if opens and (not version.files("chunks", "test") or not version.manifest().splits["test"].chunks):
         raise UserError(
-            f"the test split of {version.spec} is empty. Set [split] test = 0.1, build and train again."
+            f"the test split of {version.spec} is empty. Set [split] test = 0.1, build and train again; or leave it out: --no-test"
         )
-    train = Train.model_validate(record.train)
+    given = read_prompts(Path(prompts)) if prompts is not None else None
+    if harness:
+        lm_harness.need()
     readable = read_model(record, model, adapter, device)
-    opened = _open(run)
-    rows = read_rows(version, "test")
-    check_lengths(version, rows, record.max_length)
-    collator = Collator(readable.tokenizer.pad_token_id or 0)
-    data = packing.dataset(rows, record.max_length, packing=train.packing)
-    batch = train.eval_batch_size or train.micro_batch_size
-    with readable.base() as before:
-        base = measure(before, data, collator, batch_size=batch, precision=readable.precision)
-    with readable.tuned() as after:
-        tuned = measure(after, data, collator, batch_size=batch, precision=readable.precision)
-    _note(run, opened, base, tuned)
-    return Evaluation(record.run, record.corpus, base, tuned, opened)
+    asked = (Speaker(readable, record.run, form_of(record, record.run)), given) if given is not None else None
+    found = Evaluation(record.run, record.corpus, _open(run) if opens else None)
+    try:
+        if test:
+            say(f"measuring base and tuned on the test split of {version.spec}", quiet=quiet)
+            _test(run, record, version, readable, found, quiet=quiet)
+        answers = answer(readable, record, version, memorisation, samples, asked, quiet=quiet)
+        _keep_answers(run, found, answers)
+        if harness:
+            where = readable.device
+            del readable, answers, asked  # the harness loads its own
+            found.harness = lm_harness.run_tasks(
+                run, record, model, version, harness, limit=limit, device=where, quiet=quiet
+            )  # fmt: skip
+    finally:
+        if found.test or found.memorisation or found.samples or found.harness:
+            _append(run, record, found)
+    return found
+
+
+def _test(
+    run: Run, record: RunRecord, version: VersionPath, readable: Readable, found: Evaluation, *, quiet: bool
+) -> None:
+    train = Train.model_validate(record.train)
+    compared: Comparison = compare(
+        readable,
+        version,
+        "test",
+        max_length=record.max_length,
+        batch_size=train.eval_batch_size or train.micro_batch_size,
+        say=lambda line: say(line, quiet=quiet),
+    )
+    found.test, found.sources = compared.whole, compared.sources
+    if found.opening:
+        _note(run, found.opening, found.base, found.tuned)
+    evaluations.write_table(run.path / ROWS, compared.rows)
+
+
+def _keep_answers(run: Run, found: Evaluation, answers: Answers) -> None:
+    from trainer.side_by_side import write_samples
+
+    found.memorisation, found.samples = answers.memorisation, answers.samples
+    if found.samples:
+        write_samples(run.path, f"{found.run}: base and tuned side by side", found.samples)
+
+
+def _append(run: Run, record: RunRecord, found: Evaluation) -> None:
+    """One line for the history: the numbers, and with what they were taken."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    told = {
+        "at": now,
+        "fingerprint": record.fingerprint,
+        "adapter": record.adapter,
+        "libraries": library_versions(),
+    }
+    evaluations.append(run, told | found.to_json())
 
 
 def _open(run: Run) -> int:

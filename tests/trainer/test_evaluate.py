@@ -4,6 +4,8 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import trainer
@@ -11,16 +13,41 @@ from plugins.backends.peft import Peft
 from schemas.errors import Corruption, Mismatch, NotFound, UserError
 from schemas.manifest import FORMAT, sha_line
 from schemas.recipe import Train
-from trainer import packing
+from schemas.tables import DOCUMENTS
+from trainer import evaluations, packing
 from trainer.data import read_rows
-from trainer.evaluate import _open as open_split
+from trainer.evaluate import _open as open_split, evaluate
 from trainer.measure import measure
+from trainer.record import write_record
+
+TRAIN = "max_steps = 6\neval_every = 3"
+
+
+@pytest.fixture(scope="module")
+def trained(make_version, tmp_path_factory):
+    """A root with a finished run, to be copied: most tests change something about it."""
+    root, recipe = make_version(tmp_path_factory.mktemp("trained"), TRAIN)
+    trainer.train(recipe, root=root, quiet=True)
+    return root
 
 
 @pytest.fixture
-def run(made):
-    root, recipe = made("max_steps = 6\neval_every = 3")
-    return trainer.train(recipe, root=root)
+def run(trained, tmp_path):
+    return trainer.open("tale/1", root=shutil.copytree(trained, tmp_path / "root"))
+
+
+def write_documents(run, sources):
+    """Documents of the test split: their sources in turn."""
+    empty = dict.fromkeys(DOCUMENTS.names)
+    rows = [
+        empty
+        | {"doc_id": f"doc-test-{n}", "page_id": "p", "split": "test", "source": sources[n % len(sources)]}
+        for n in range(12)
+    ]
+    folder = run.root / "corpora/tale/v1/documents"
+    folder.mkdir()
+    table = pa.Table.from_pylist(rows, DOCUMENTS)
+    pq.write_table(table, folder / "test-00000.parquet", write_page_checksum=True)
 
 
 def test_base_and_tuned_are_measured_on_the_same_test_tokens(run, tiny_model):
@@ -29,10 +56,100 @@ def test_base_and_tuned_are_measured_on_the_same_test_tokens(run, tiny_model):
     plain = packing.dataset(rows, 128, packing=False)
     untouched = Peft().load(tiny_model, Train(), max_length=128).model.unload()
     alone = measure(untouched, plain, packing.Collator(0), batch_size=1)
+    packed = measure(untouched, packing.dataset(rows, 128, packing=True), packing.Collator(0), batch_size=3)
     assert found.base.loss == pytest.approx(alone.loss, abs=1e-5)
+    assert found.base.loss == pytest.approx(packed.loss, abs=1e-5)
+    assert found.base.accuracy == pytest.approx(alone.accuracy)
     assert found.base.tokens == found.tuned.tokens == rows.trained
     assert found.tuned.loss < found.base.loss
     assert found.to_json()["tuned"]["perplexity"] == pytest.approx(found.tuned.perplexity)
+
+
+def test_intervals_hold_what_was_measured_and_say_how_few_documents_they_stand_on(run):
+    found = run.evaluate()
+    values = found.to_json()
+    for name in ("base", "tuned"):
+        for measured, (low, high) in values[name]["intervals"].items():
+            assert low <= values[name][measured] <= high
+    low, high = values["change"]["intervals"]["loss"]
+    assert low <= values["change"]["loss"] <= high < 0
+    assert found.test.groups == 12
+    assert "the intervals stand on 12 groups of documents" in "\n".join(found.lines())
+
+
+def test_every_source_has_its_own_numbers_and_they_add_up(run):
+    write_documents(run, ["forum", "books", "forum"])
+    found = run.evaluate()
+    books, forum = found.sources
+    assert [(one.name, one.documents) for one in found.sources] == [("books", 4), ("forum", 8)]
+    assert books.tuned.tokens + forum.tuned.tokens == found.tuned.tokens
+    whole = books.base.loss * books.base.tokens + forum.base.loss * forum.base.tokens
+    assert whole / found.base.tokens == pytest.approx(found.base.loss)
+    assert books.base.loss != forum.base.loss
+    assert [
+        line.split(":")[0].strip() for line in found.lines() if ": " in line and "documents, " in line
+    ] == [
+        "books",
+        "forum",
+    ]
+    rows = pq.read_table(run.path / "test_rows.parquet").to_pylist()
+    nats = sum(row["tuned_loss"] * row["tokens"] for row in rows if row["source"] == "books")
+    assert nats / books.tuned.tokens == pytest.approx(books.tuned.loss)
+
+
+def test_without_a_table_of_documents_there_is_one_unknown_source(run):
+    assert [one.name for one in run.evaluate().sources] == ["unknown"]
+
+
+def test_all_numbers_of_every_evaluation_are_kept(run):
+    first = evaluate(run)
+    second = evaluate(run, test=False, samples=2, memorisation=3)
+    kept = evaluations.read(run)
+    assert [one["opening"] for one in kept] == [1, None]
+    assert kept[0]["tuned"] == first.to_json()["tuned"]
+    assert kept[1]["memorisation"] == json.loads(json.dumps(second.memorisation.to_json()))
+    assert kept[1]["samples"] == [sample.to_json() for sample in second.samples]
+    assert kept[1]["fingerprint"] == run.record.fingerprint
+
+
+def test_a_split_left_sealed_is_neither_read_nor_counted(run):
+    for file in (run.root / "corpora/tale/v1/chunks").glob("test-*"):
+        file.write_bytes(b"not to be opened")
+    (run.path / "mine.txt").write_text("The innkeeper\nWho let")
+    found = evaluate(run, test=False, memorisation=2, prompts=run.path / "mine.txt")
+    assert run.record.openings == ()
+    assert found.to_json()["tuned"] is None
+    assert [sample.prompt for sample in found.samples] == ["The innkeeper", "Who let"]
+    assert [sample.tuned for sample in found.samples] == [
+        run.chat(prompt, max_new_tokens=100) for prompt in ("The innkeeper", "Who let")
+    ]
+    assert found.memorisation.answers == 2
+    with pytest.raises(UserError, match="stayed sealed"):
+        _ = found.base
+    with pytest.raises(Corruption):
+        evaluate(run)
+
+
+def test_samples_are_val_beginnings_and_what_each_model_makes_of_them(run):
+    found = evaluate(run, test=False, samples=3)
+    vals = {
+        row["doc_id"]: row["input_ids"]
+        for row in read_rows(run.store.version("tale"), "val").table.to_pylist()
+    }
+    assert len({sample.document for sample in found.samples}) == 3
+    for sample in found.samples:
+        speaker = run._speaker
+        assert speaker.tokenizer.decode(vals[sample.document]).startswith(sample.prompt)
+        assert sample.base == run.chat(sample.prompt, base=True, max_new_tokens=100)
+        assert sample.tuned == run.chat(sample.prompt, max_new_tokens=100) != sample.base
+    assert (run.path / "samples.md").read_text().count("## Prompt") == 3
+
+
+def test_a_run_that_is_not_finished_is_refused(run):
+    record = run.record
+    write_record(run.path, record.model_copy(update={"status": "started", "outcome": None}))
+    with pytest.raises(NotFound, match="tale/1 is not finished.*--resume"):
+        evaluate(run)
 
 
 def test_each_opening_is_counted_with_what_it_showed(run):
@@ -44,7 +161,7 @@ def test_each_opening_is_counted_with_what_it_showed(run):
 def test_a_look_broken_off_was_a_look(run, monkeypatch):
     import trainer.evaluate as module
 
-    monkeypatch.setattr(module, "measure", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(module, "compare", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run.evaluate()
     assert [opening.tuned_loss for opening in run.record.openings] == [None]
