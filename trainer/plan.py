@@ -76,7 +76,7 @@ class Plan:
         if not self.train.packing:
             return self.rows[split].table.num_rows
         return (
-            packed_rows(self.rows[split].lengths, self.max_length)
+            packed_rows(self.rows[split].lengths.tolist(), self.max_length)
             if self.dry_run
             else len(self.datasets[split])
         )
