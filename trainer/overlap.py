@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from schemas.fingerprint import digest
 from trainer.blocks import Block
 from trainer.data import Vector
 
@@ -41,6 +42,7 @@ def longest_overlaps(texts: Sequence[Sequence[int]], chunks: Iterable[Block]) ->
     own = [np.unique(_hashes(text)) for text in given]
     every = np.unique(np.concatenate(own)) if own else np.zeros(0, np.uint64)
     best: list[Overlap | None] = [None] * len(given)
+    seen: set[tuple[int, str]] = set()
     if not len(every):
         return best
     for block in chunks:
@@ -49,22 +51,35 @@ def longest_overlaps(texts: Sequence[Sequence[int]], chunks: Iterable[Block]) ->
         places = np.flatnonzero(_among(hashes, every) & (row[: len(hashes)] == row[SEED - 1 :]))
         for n, text in enumerate(given):
             mine = places[_among(hashes[places], own[n])]
-            best[n] = _longer(best[n], n, text, mine, block, row)
+            best[n] = _longer(best[n], n, text, mine, block, row, seen)
     return best
 
 
 def _longer(
-    best: Overlap | None, number: int, text: Vector, places: Vector, block: Block, row: Vector
+    best: Overlap | None,
+    number: int,
+    text: Vector,
+    places: Vector,
+    block: Block,
+    row: Vector,
+    seen: set[tuple[int, str]],
 ) -> Overlap | None:
-    """`best`, or a longer stretch of the block, whose windows at `places` all occur in the text."""
+    """`best`, or a longer stretch of the block, whose windows at `places` all occur in the text.
+
+    What was compared with a text is remembered in `seen`: rules and refrains that chunks repeat are compared once.
+    """
     if not len(places):
         return best
     broken = np.flatnonzero((np.diff(places) != 1) | (np.diff(row[places]) != 0)) + 1
     firsts, lasts = places[np.r_[0, broken]], places[np.r_[broken - 1, len(places) - 1]]
     for at in np.argsort(firsts - lasts, kind="stable"):  # longest first
         first, end = int(firsts[at]), int(lasts[at]) + SEED
-        if end - first <= (best.tokens if best else SEED - 1):
+        if min(end - first, len(text)) <= (best.tokens if best else SEED - 1):
             break
+        key = number, digest(block.ids[first:end].tobytes())
+        if key in seen:
+            continue
+        seen.add(key)
         length, start = _common(block.ids[first:end], text)
         if length >= SEED and length > (best.tokens if best else 0):
             best = Overlap(number, start, length, block.chunks[row[first]], block.documents[row[first]])
