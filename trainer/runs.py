@@ -97,11 +97,11 @@ class Run:
 
         return pq.read_table(self.path / METRICS)
 
-    def evaluate(self, *, device: str = "auto") -> Evaluation:
-        """Open the sealed test split: base against tuned."""
+    def evaluate(self, **options: Any) -> Evaluation:
+        """Open the sealed test split: base against tuned; options as `trainer.evaluate.evaluate`."""
         from trainer.evaluate import evaluate
 
-        return evaluate(self, device=device)
+        return evaluate(self, **options)
 
     def chat(self, prompt: str, **options: Any) -> str:
         """The adapter's answer; options as `trainer.generate.Speaker.answer`. The model stays loaded for the next call."""
