@@ -8,9 +8,9 @@ from typing import Any
 
 from schemas.store import VersionPath
 from trainer.generate import Speaker
-from trainer.greedy import BATCH, continued, pace
+from trainer.greedy import continued, pace
 from trainer.loading import Readable
-from trainer.memorisation import LENGTH, PROMPTS, Memorisation, memorised, passages
+from trainer.memorisation import LENGTH, PROMPTS, Memorisation, Passage, memorised, passages
 from trainer.progress import say
 from trainer.record import RunRecord
 from trainer.side_by_side import ANSWER, Prompt, Sample, answered, end_tokens, val_prompts
@@ -52,7 +52,7 @@ def answer(
             )
         return found
     pad, ends = readable.tokenizer.pad_token_id or 0, end_tokens(record, readable.tokenizer)
-    _foretell(readable, prompts, len(chosen), pad, quiet=quiet)
+    _foretell(readable, prompts, chosen, pad, quiet=quiet)
     said: dict[str, list[list[int]]] = {}
     for name, open_model in (("base", readable.base), ("tuned", readable.tuned)):
         with open_model() as model:
@@ -65,15 +65,17 @@ def answer(
     return found
 
 
-def _foretell(readable: Readable, prompts: Sequence[Prompt], passages: int, pad: int, *, quiet: bool) -> None:
-    """Say how long the answers will take, by a few tokens."""
-    asked = [prompt.ids for prompt in prompts] or [(pad,) * PROMPTS[0]] * passages
+def _foretell(
+    readable: Readable, prompts: Sequence[Prompt], found: Sequence[Passage], pad: int, *, quiet: bool
+) -> None:
+    """Say how long the answers will take, by a few tokens of each kind."""
     with readable.tuned() as model:
-        second = pace(model, asked, pad=pad)
-    steps = -(-len(prompts) // BATCH) * ANSWER + -(-passages // BATCH) * LENGTH * len(PROMPTS)
+        seconds = pace(model, [one.ids for one in prompts], pad=pad).seconds(len(prompts), ANSWER)
+        reading = pace(model, [one.prompt for one in found], pad=pad)
+    seconds += len(PROMPTS) * reading.seconds(len(found), LENGTH)
     say(
-        f"asking base and tuned for {len(prompts)} answers of up to {ANSWER} tokens and {passages} passages of training: "
-        f"about {max(1, round(2 * second * steps)):,} s at most; --memorisation 0 leaves the passages out",
+        f"asking base and tuned for {len(prompts)} answers of up to {ANSWER} tokens and {len(found)} passages of training: "
+        f"about {max(1, round(2 * seconds)):,} s at most; --memorisation 0 leaves the passages out",
         quiet=quiet,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from trainer.measure import RowTooLarge
@@ -53,14 +54,31 @@ def continued(
     return found
 
 
-def pace(model: Any, prompts: Sequence[Sequence[int]], *, pad: int, batch_size: int = BATCH) -> float:
-    """Seconds that one more token of a whole batch takes, on a few; 0 where there are no prompts."""
+@dataclass(frozen=True)
+class Pace:
+    """How long one batch of prompts takes."""
+
+    first: float
+    """Seconds to its first new token: the prompts are read."""
+    more: float
+    """Seconds to each further one."""
+
+    def seconds(self, prompts: int, length: int, *, batch_size: int = BATCH) -> float:
+        """Of `prompts` prompts continued by `length` tokens each, none of which ends before."""
+        return -(-prompts // batch_size) * (self.first + self.more * (length - 1))
+
+
+def pace(model: Any, prompts: Sequence[Sequence[int]], *, pad: int, batch_size: int = BATCH) -> Pace:
+    """Measured on the longest batch and a few tokens; nothing where there are no prompts."""
     tried = sorted(prompts, key=len)[-batch_size:]
     if not tried:
-        return 0.0
-    began = time.monotonic()
-    continued(model, tried, PROBE, pad=pad, batch_size=batch_size)
-    return (time.monotonic() - began) / PROBE
+        return Pace(0, 0)
+    times = []
+    for length in (1, 1 + PROBE):
+        began = time.monotonic()
+        continued(model, tried, length, pad=pad, batch_size=batch_size)
+        times.append(time.monotonic() - began)
+    return Pace(times[0], max(0.0, times[1] - times[0]) / PROBE)
 
 
 def _pass(

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 import trainer
 from plugins.backends.peft import Peft
@@ -143,6 +144,35 @@ def test_samples_are_val_beginnings_and_what_each_model_makes_of_them(run):
         assert sample.base == run.chat(sample.prompt, base=True, max_new_tokens=100)
         assert sample.tuned == run.chat(sample.prompt, max_new_tokens=100) != sample.base
     assert (run.path / "samples.md").read_text().count("## Prompt") == 3
+
+
+def test_a_run_that_trained_every_weight_is_measured_against_the_base_it_began_from(made, tiny_model):
+    root, recipe = made('method = "full"\nmax_steps = 2\nlearning_rate = 1e-3')
+    run = trainer.train(recipe, root=root, quiet=True)
+    found = run.evaluate(memorisation=2)
+    rows = packing.dataset(read_rows(run.store.version("tale"), "test"), 128, packing=False)
+    untouched = Peft().load(tiny_model, Train(), max_length=128).model.unload()
+    alone = measure(untouched, rows, packing.Collator(0), batch_size=4)
+    assert found.base.loss == pytest.approx(alone.loss, abs=1e-5)
+    assert found.tuned.loss < found.base.loss
+    assert found.memorisation.answers == 2
+
+
+def test_memory_that_ends_halves_the_test_pass_and_changes_no_number(run, monkeypatch):
+    whole = run.evaluate()
+    pad, told = packing.Collator.__call__, []
+
+    def small(self, rows):
+        if len(rows) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return pad(self, rows)
+
+    monkeypatch.setattr(packing.Collator, "__call__", small)
+    monkeypatch.setattr("trainer.evaluate.say", lambda line, quiet: told.append(line))
+    assert run.evaluate().tuned.loss == pytest.approx(whole.tuned.loss, abs=1e-5)
+    assert [line for line in told if "memory" in line] == [
+        "memory does not hold 2 rows: measured by 1 from here on, which changes no number"
+    ]
 
 
 def test_a_run_that_is_not_finished_is_refused(run):

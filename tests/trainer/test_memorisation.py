@@ -12,7 +12,7 @@ from schemas.recipe import Train
 from schemas.store import Store
 from schemas.tables import DOCUMENTS
 from trainer.data import MASKED, read_rows
-from trainer.greedy import continued
+from trainer.greedy import Pace, continued
 from trainer.loading import Readable
 from trainer.measure import RowTooLarge
 from trainer.memorisation import LENGTH, PROMPTS, memorised, passages
@@ -146,6 +146,12 @@ def test_a_batch_of_prompts_is_continued_as_each_alone_also_where_memory_ends(ov
         assert small.passes == [4, 2, 2]
         with pytest.raises(RowTooLarge, match="one prompt of 40 tokens by 12.*--memorisation 0"):
             continued(Small(model, holds=0), rows, 12, pad=0)
+
+
+def test_a_pace_counts_the_reading_of_every_batch_once_and_its_tokens_each():
+    """Three batches of sixteen: three readings, and nine further tokens in each."""
+    assert Pace(first=2.0, more=0.5).seconds(40, 10) == 3 * (2.0 + 9 * 0.5)
+    assert Pace(first=2.0, more=0.5).seconds(0, 10) == 0
 
 
 def test_an_answer_stops_at_its_end_token(overfitted, version):

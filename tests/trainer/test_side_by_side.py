@@ -1,14 +1,17 @@
 """Prompts for both models: from val only, chosen the same every time; a user's own; written so that nothing in them is obeyed."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from tiny_model import TEXTS
+from transformers import PreTrainedTokenizerFast
 
 from schemas.errors import NotFound, UserError
+from schemas.manifest import TokenizerRecord
 from schemas.store import Store
 from trainer.data import MASKED
-from trainer.side_by_side import BEGINNING, Sample, read_prompts, val_prompts, write_samples
+from trainer.side_by_side import BEGINNING, Sample, end_tokens, read_prompts, val_prompts, write_samples
 
 
 def test_prompts_are_the_beginnings_of_val_rows_chosen_the_same_every_time(made):
@@ -31,6 +34,18 @@ def test_in_dialogue_a_prompt_is_all_before_the_first_answer(made):
 
     root, _ = made(edit=edit)
     assert {len(prompt.ids) for prompt in val_prompts(Store(root).version("tale"), 4)} == {9}
+
+
+def test_an_answer_ends_where_the_model_the_corpus_or_the_template_says(tiny_model):
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tiny_model)
+    taken = {"end": "silence."}
+    told = TokenizerRecord(
+        model="m", digest="d", eos_token_id=7, format="chat", max_tokens=8, options={"taken": taken}
+    )
+    last = tokenizer("silence.", add_special_tokens=False)["input_ids"][-1]
+    assert end_tokens(SimpleNamespace(tokenizer=told), tokenizer) == sorted({0, 7, last})
+    plain = told.model_copy(update={"options": {}, "format": "text"})
+    assert end_tokens(SimpleNamespace(tokenizer=plain), tokenizer) == [0, 7]
 
 
 def test_a_users_prompts_are_read_from_lines_or_from_jsonl(tmp_path):
