@@ -11,7 +11,7 @@ header), then goes on with a post of the user, so that each row is itself a conv
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from pydantic import Field as Option
 
 from plugins.contracts import Beside, Format, Span
 from plugins.formats.conversation import BETWEEN_POSTS, Conversation, Part, conversations
-from plugins.formats.system_prompt import Pieces, filled, parse, system_text
+from plugins.formats.system_prompt import FIELDS, Pieces, filled, parse, system_text, used
 from plugins.formats.templates.anatomy import Anatomy, take_apart
 from plugins.formats.templates.meter import TemplateFault
 from plugins.formats.templates.taking import NAMED, take
@@ -76,16 +76,20 @@ class Templated(Format):
         return None if self.system is None else parse(self.system)
 
     def asked(
-        self, prompt: str, history: Sequence[tuple[str, str]] = (), system: str | None = None
+        self,
+        prompt: str,
+        history: Sequence[tuple[str, str]] = (),
+        system: str | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> list[Span]:
         """What stands before the model's answer to `prompt`, after exchanges of (said, answered): what it was trained to answer after.
 
-        Without `system`, the recipe's in its first wording, if that needs no more than a name the recipe states.
+        Without `system`, the recipe's in its first wording, filled in with `fields` and the name the recipe states, if that is enough.
         """
         said = [text.strip() for exchange in history for text in exchange] + [prompt.strip(), "…"]
         turns = [(Part(text, n, trained=n == len(said) - 1),) for n, text in enumerate(said)]
-        name = self.speaker()
-        spans = self.written((system or "").strip() or self._usual(name), turns, name)
+        told = self._told(fields)
+        spans = self.written((system or "").strip() or self._usual(told), turns, told.get("name"))
         answer = next(n for n, span in enumerate(spans) if span.turn == len(said) - 1)
         return spans[:answer]
 
@@ -93,17 +97,20 @@ class Templated(Format):
         """Who the model always speaks for, where the recipe names them."""
         return None
 
-    def lacks_system(self) -> bool:
-        """Whether rows had a system turn that only a document could word, so that whoever asks should give one."""
-        return self.prompt is not None and self._usual(self.speaker()) is None
+    def lacks_system(self, fields: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """What the recipe's system prompt says that neither the recipe nor `fields` tell, so that whoever asks should give it; () where
+        nothing is missing."""
+        told = self._told(fields)
+        if self.prompt is None or self._usual(told) is not None:
+            return ()
+        return tuple(name for name in FIELDS if name in used(self.prompt) and not told.get(name))
 
-    def _usual(self, name: str | None) -> str | None:
+    def _told(self, fields: Mapping[str, str] | None) -> dict[str, str]:
+        return {**({"name": name} if (name := self.speaker()) else {}), **(fields or {})}
+
+    def _usual(self, fields: Mapping[str, str]) -> str | None:
         try:
-            return (
-                filled(self.prompt, {"name": name or ""}, lambda _n, _of: 0).strip() or None
-                if self.prompt
-                else None
-            )
+            return filled(self.prompt, fields, lambda _n, _of: 0).strip() or None if self.prompt else None
         except ValueError:
             return None
 
