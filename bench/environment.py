@@ -24,8 +24,9 @@ PEERS = (
     "trafilatura",
     "tokenizers",
 )
+TRAINERS = ("llamafactory", "torch", "transformers", "trl", "peft", "accelerate", "unsloth")
 
-EXTRAS = {"bench": "venv", "bench-text-dedup": "venv-text-dedup"}
+EXTRAS = {"bench": "venv", "bench-text-dedup": "venv-text-dedup", "bench-train": "venv-train"}
 """Extra of pyproject.toml → folder of its environment."""
 
 
@@ -47,8 +48,21 @@ def peers(root: Path, extra: str) -> Path:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     subprocess.run([str(python), "-m", "pip", "install", "-q", *requirements(extra)], check=True)
+    if extra == "bench-train":
+        _llamafactory(python)
     stamp.write_text(wanted, encoding="utf-8")
     return python
+
+
+def _llamafactory(python: Path) -> None:
+    """LLaMA-Factory without its dependencies, and an empty module for torchaudio, which it imports whatever it trains on."""
+    command = [str(python), "-m", "pip", "install", "-q", "--no-deps", "llamafactory>=0.9.5,<0.10"]
+    subprocess.run(command, check=True)
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    done = subprocess.run([str(python), "-c", ask], check=True, capture_output=True, text=True)
+    stand_in = Path(done.stdout.strip()) / "torchaudio" / "__init__.py"
+    stand_in.parent.mkdir(exist_ok=True)
+    stand_in.touch()
 
 
 def versions(python: Path, names: tuple[str, ...]) -> dict[str, str]:

@@ -40,6 +40,11 @@ class Setting:
         """The Python of text-dedup."""
         return environment.peers(self.root, "bench-text-dedup")
 
+    @cached_property
+    def llamafactory(self) -> Path:
+        """The Python of LLaMA-Factory."""
+        return environment.peers(self.root, "bench-train")
+
     def sample(self, name: str, documents: int) -> Path:
         """A folder of so many documents of the corpus; 0 is all."""
         return debian.sample(self.corpus, self.documents or documents, self.root / "samples" / name)
