@@ -114,7 +114,7 @@ class Loop(Resumable):
         # Not `model`, which for several processes is torch's wrapper around `self.model` (see `trainer.processes`).
         loss = self._step(inputs)
         processes.add_up(self.model, loss)
-        if self.args.process_index == 0:
+        if self.watch:
             self.watch.tokens += inputs.trained
         return loss
 
@@ -145,7 +145,7 @@ class Loop(Resumable):
         failed = min(rows, self.state.train_batch_size)
         self.state.train_batch_size = memory.smaller(failed, reason)
         line = memory.told(failed, self.state.train_batch_size, self.state.global_step + 1)
-        if self.args.process_index == 0:
+        if self.watch:
             self.watch.progress.say(line)
         else:
             say(f"process {self.args.process_index}: {line}")

@@ -28,6 +28,15 @@ def count() -> int:
     return next((int(os.environ[name]) for name in SIZES if os.environ.get(name)), 1)
 
 
+def is_main() -> bool:
+    """Whether this process is the only one, or the first of several that have met (`join`)."""
+    if count() == 1:
+        return True
+    from accelerate import PartialState
+
+    return bool(PartialState().is_main_process)
+
+
 def join(device: str) -> bool:
     """Meet the other processes, if there are any; whether this is the main one. Once a process, before anything touches a GPU.
 
@@ -68,21 +77,19 @@ def told(value: Value) -> Value:
 
 
 def made_by_main(make: Callable[[], Value]) -> Value:
-    """What the main process alone makes, told to all. Where it raises, it raises in every process."""
-    from accelerate import PartialState
-
+    """What the main process alone makes, told to all. Where it raises a GristmillError the others leave without a word: it says it."""
     if count() == 1:
         return make()
     made: Value | None = None
     failed: GristmillError | None = None
-    if PartialState().is_main_process:
+    if is_main():
         try:
             made = make()
         except GristmillError as error:
             failed = error
     made, failed = told((made, failed))
     if failed is not None:
-        raise failed
+        raise failed if is_main() else SystemExit(failed.exit_code)
     return made  # type: ignore[return-value]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from trainer.commands.options import Device, Json, Root, need_extra, print_json
+from trainer.processes import is_main
 
 
 def train(
@@ -34,6 +35,15 @@ def train(
     version: Annotated[
         str | None, typer.Option("--version", metavar="NAME@N", help="Train on this version, not the newest.")
     ] = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            help="Train in so many processes at once, each on a GPU of its own.",
+        ),
+    ] = 1,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -41,11 +51,15 @@ def train(
     need_extra()
     from trainer import sft
 
+    if processes > 1 and not dry_run:
+        raise typer.Exit(_several(processes, device))
     if dry_run:
         plan = sft.train(recipe, root=root, dry_run=True, device=device, version=version, meant_for=meant_for)
         print_json(plan.to_json(), as_json=as_json)
         return
     run = sft.train(recipe, root=root, resume=resume, device=device, version=version, meant_for=meant_for)
+    if not is_main():
+        return  # the main process tells it
     record, end = run.record, run.record.outcome
     told = {
         "run": record.run,
@@ -62,3 +76,11 @@ def train(
         told |= end.model_dump(mode="json")
     sys.stdout.write(f"adapter: {run.path / 'adapter'}\n")
     print_json(told, as_json=as_json)
+
+
+def _several(processes: int, device: str) -> int:
+    """This command line in several processes; its exit code."""
+    from plugins.backends.lora import device_of
+    from trainer.launch import launch, without
+
+    return launch(processes, without("--processes", sys.argv), device=device_of(device))
