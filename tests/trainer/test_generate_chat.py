@@ -11,6 +11,7 @@ import corpus
 import trainer
 from schemas.errors import UserError
 from trainer.generate import Speaker
+from trainer.talk import Talk
 
 TEMPLATE = "{% for m in messages %}{{ '\n' + m.role + ': ' + m.content + eos_token }}{% endfor %}{% if add_generation_prompt %}{{ '\nassistant: ' }}{% endif %}"
 ASKED = ["Who let the rain in?", "Who draws her blade?", "Who pays for silence?"]
@@ -135,3 +136,127 @@ def test_plain_text_has_no_system_turn(make_version, tmp_path):
     run = trainer.train(recipe, root=root, quiet=True)
     with pytest.raises(UserError, match="no system turn"):
         run.chat("Who", system="Be kind.")
+
+
+# ------------------------------------------------------------------------------------------------ talking
+
+
+@pytest.fixture(scope="module")
+def speaker(run):
+    """It, loaded."""
+    return Speaker.open(run, device="cpu")
+
+
+@pytest.fixture
+def talk(speaker):
+    """A conversation at a terminal."""
+    return Talk(speaker, sampling={"max_new_tokens": 60}, terminal=True)
+
+
+def test_a_conversation_is_remembered_taken_back_and_forgotten(talk, capsys):
+    for asked in ASKED[:2]:
+        assert talk.heard(asked)
+    assert capsys.readouterr().out.splitlines() == SAID[:2]
+    assert talk.history == list(zip(ASKED[:2], SAID[:2], strict=True))
+    talk.heard("/undo")
+    assert talk.history == [(ASKED[0], SAID[0])]
+    talk.heard("/again")
+    assert talk.history == [(ASKED[0], SAID[0])]
+    talk.heard("/reset")
+    assert talk.history == []
+    talk.heard("/undo")
+    assert "nothing was said yet" in capsys.readouterr().err
+    assert not talk.heard("/quit")
+
+
+def test_the_base_answers_the_last_question_and_is_not_remembered(talk, capsys):
+    talk.heard(ASKED[0])
+    said = capsys.readouterr().out
+    talk.heard("/base")
+    assert capsys.readouterr().out != said
+    assert talk.history == [(ASKED[0], SAID[0])]
+    assert not talk.base
+
+
+def test_commands_that_are_none_say_what_there_is_and_two_slashes_are_a_prompt(talk, monkeypatch, capsys):
+    talk.heard("/rest")
+    assert 'Nearest: "/reset"' in capsys.readouterr().err
+    monkeypatch.setattr(talk.speaker, "answer", lambda prompt, **more: f"got {prompt}")
+    talk.heard("//roll 2d6")
+    assert talk.last == "/roll 2d6"
+
+
+def test_a_conversation_is_saved_once_as_messages_or_as_text(talk, tmp_path, capsys):
+    talk.heard("/system Be kind.")
+    talk.heard(ASKED[0])
+    said = talk.history[0][1]
+    talk.heard(f"/save {tmp_path / 'a.jsonl'}")
+    talk.heard(f"/save {tmp_path / 'a.txt'}")
+    roles = [("system", "Be kind."), ("user", ASKED[0]), ("assistant", said)]
+    assert json.loads((tmp_path / "a.jsonl").read_text())["messages"] == [
+        {"role": role, "content": text} for role, text in roles
+    ]
+    assert (tmp_path / "a.txt").read_text() == "\n\n".join(f"{role}: {text}" for role, text in roles) + "\n"
+    talk.heard("/reset")
+    talk.heard(f"/save {tmp_path / 'a.txt'}")
+    assert "is there already" in capsys.readouterr().err
+    assert ASKED[0] in (tmp_path / "a.txt").read_text()
+
+
+def test_ctrl_c_stops_an_answer_and_keeps_what_was_said(talk, monkeypatch, capsys):
+    def stopped(prompt, *, on_text, **more):
+        on_text("The dragon ")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(talk.speaker, "answer", stopped)
+    assert talk.heard(ASKED[0])
+    assert talk.history == [(ASKED[0], "The dragon")]
+    assert "(stopped)" in capsys.readouterr().err
+
+
+def test_what_a_model_says_cannot_command_the_terminal(talk, monkeypatch, capsys):
+    monkeypatch.setattr(
+        talk.speaker, "answer", lambda prompt, *, on_text, **more: on_text("\x1b[2Jgone\n") or ""
+    )
+    talk.heard("Hm?")
+    assert capsys.readouterr().out == "\\x1b[2Jgone\n\n"
+
+
+def test_the_oldest_exchanges_are_forgotten_whole_when_there_is_no_room_and_it_is_said_once(talk, capsys):
+    talk.history = [(f"{n}: " + ASKED[0] * 6, SAID[0] * 6) for n in range(9)]
+    talk.system = "Be kind."
+    for _ in range(2):
+        talk.heard(ASKED[1])
+    said = capsys.readouterr()
+    assert said.err.count("its oldest turns are forgotten") == 1
+    assert talk.history[-1][0] == ASKED[1]
+    first = talk.history[0][0]
+    assert first[0].isdigit()
+    assert int(first[0]) > 0
+    asked = talk.speaker.form.asked(ASKED[2], talk.history, talk.system)
+    assert len(talk.speaker._encode(asked)) < talk.speaker.context
+    assert asked[1].text == "Be kind."
+
+
+def test_a_system_prompt_that_spells_names_is_filled_in_where_they_are_told(speaker):
+    form = speaker.form.model_copy(update={"system": "You are {name}, with {names}; {length}."})
+    form.__dict__.pop("prompt", None)
+    assert form.lacks_system() == ("name", "names", "length")
+    assert form.lacks_system({"name": "Ada", "length": "short"}) == ("names",)
+    fields = {"name": "Ada", "names": "Ben", "length": "short"}
+    assert form.lacks_system(fields) == ()
+    asked = "".join(span.text for span in form.asked("Hm?", fields=fields))
+    assert asked.startswith("\nsystem: You are Ada, with Ben; short.<|end|>")
+    assert "system" not in "".join(span.text for span in form.asked("Hm?", fields={"name": "Ada"}))
+
+
+def test_a_template_that_spells_the_models_name_gets_it():
+    from plugins.formats.chat import Chat
+    from plugins.formats.templates.template import Taken
+
+    text = "{% for m in messages %}{{ (char if m.role == 'assistant' else 'You') + ': ' + m.content + eos_token }}{% endfor %}{% if add_generation_prompt %}{{ char + ': ' }}{% endif %}"
+    form = Chat(
+        taken=Taken(source="mine", text=text, variables={"eos_token": "<|end|>"}, end="<|end|>", system=False)
+    )
+    asked = "".join(span.text for span in form.asked("Hm?", fields={"name": "Ada"}))
+    assert asked == "You: Hm?<|end|>Ada: "
