@@ -39,17 +39,24 @@ class Block:
 
 
 def blocks(version: VersionPath, split: str) -> Iterator[Block]:
-    """The chunks of `split` in order. Raises Corruption where a file cannot be read."""
+    """The chunks of `split` in order. Raises Corruption where a file cannot be read, and at the end where one is missing: no answer must come of a part."""
     columns = ["chunk_id", "doc_id", "input_ids", "labels"]
+    mend = f"See what is damaged: gristmill verify {version.spec}"
+    read, published = 0, version.manifest().splits[split].chunks
     try:
         for path in version.files("chunks", split):
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 for batch in file.iter_batches(ROWS, columns=columns):
                     yield _block(batch)
+                    read += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise Corruption(
-            f"the chunks of {version.spec}, split {split}, cannot be read: {error}. See what is damaged: gristmill verify {version.spec}"
+            f"the chunks of {version.spec}, split {split}, cannot be read: {error}. {mend}"
         ) from error
+    if read != published:
+        raise Corruption(
+            f"{version.path / 'chunks'} holds {read:,} rows of split {split}, but {published:,} were published. {mend}"
+        )
 
 
 def _block(batch: pa.RecordBatch) -> Block:

@@ -78,7 +78,7 @@ def test_intervals_hold_what_was_measured_and_say_how_few_documents_they_stand_o
     assert "the intervals stand on 12 groups of documents" in "\n".join(found.lines())
 
 
-def test_every_source_has_its_own_numbers_and_they_add_up(run):
+def test_every_source_has_its_own_numbers_and_they_add_up(run, tiny_model):
     write_documents(run, ["forum", "books", "forum"])
     found = run.evaluate()
     books, forum = found.sources
@@ -86,7 +86,11 @@ def test_every_source_has_its_own_numbers_and_they_add_up(run):
     assert books.tuned.tokens + forum.tuned.tokens == found.tuned.tokens
     whole = books.base.loss * books.base.tokens + forum.base.loss * forum.base.tokens
     assert whole / found.base.tokens == pytest.approx(found.base.loss)
-    assert books.base.loss != forum.base.loss
+    table = read_rows(run.store.version("tale"), "test").table
+    own = [row for row in table.to_pylist() if int(row["doc_id"].rpartition("-")[2]) % 3 == 1]
+    untouched = Peft().load(tiny_model, Train(), max_length=128).model.unload()
+    alone = measure(untouched, own, packing.Collator(0), batch_size=2)
+    assert (books.base.tokens, books.base.loss) == (alone.tokens, pytest.approx(alone.loss, abs=1e-5))
     assert [
         line.split(":")[0].strip() for line in found.lines() if ": " in line and "documents, " in line
     ] == [

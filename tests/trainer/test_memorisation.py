@@ -8,6 +8,7 @@ import torch
 from tiny_model import TEXTS, WORDS
 
 from plugins.backends.peft import Peft
+from schemas.errors import Corruption
 from schemas.recipe import Train
 from schemas.store import Store
 from schemas.tables import DOCUMENTS
@@ -96,9 +97,11 @@ def test_the_longest_overlap_of_answers_names_its_document(overfitted, version):
     assert found.tuned.words == len(found.tuned.text.split())
 
 
-def test_passages_are_the_same_every_time_and_a_larger_number_adds_to_them(version):
+def test_passages_are_the_same_every_time_and_a_larger_number_adds_to_them(version, monkeypatch):
     few, many = passages(version, 2)[0], passages(version, 16)[0]
     assert few == many[:2]
+    monkeypatch.setattr("trainer.blocks.ROWS", 1)
+    assert passages(version, 2) == (few, 3)
     assert len({one.chunk for one in many}) == 3
     rows = {row["chunk_id"]: row["input_ids"] for row in read_rows(version, "train").table.to_pylist()}
     for one in many:
@@ -115,6 +118,15 @@ def test_only_what_was_trained_is_asked_for(make_version, tmp_path):
 
     root, _ = make_version(tmp_path, train_texts=LONG, edit=edit)
     assert passages(Store(root).version("tale"), 4) == ([], 0)
+
+
+def test_a_part_of_the_training_chunks_gives_no_answer(make_version, tmp_path):
+    root, _ = make_version(tmp_path)
+    (root / "corpora/tale/v1/chunks/train-00000.parquet").unlink()
+    with pytest.raises(
+        Corruption, match=r"holds 0 rows of split train, but 24 were published.*gristmill verify tale@1"
+    ):
+        passages(Store(root).version("tale"), 4)
 
 
 class Small(torch.nn.Module):
