@@ -10,19 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trainer.comparison import listing
     from trainer.evaluate import Evaluation
-    from trainer.runs import Run, listing, open  # noqa: A004  `trainer.open` is the contract
+    from trainer.runs import Run, open  # noqa: A004  `trainer.open` is the contract
     from trainer.sft import train
+    from trainer.sweeps import sweep
 
 _WHERE = {
     "train": "trainer.sft",
     "open": "trainer.runs",
-    "listing": "trainer.runs",
+    "listing": "trainer.comparison",
+    "sweep": "trainer.sweeps",
     "Run": "trainer.runs",
     "Evaluation": "trainer.evaluate",
 }
 
-__all__ = ["Evaluation", "Run", "listing", "open", "train"]
+__all__ = ["Evaluation", "Run", "listing", "open", "sweep", "train"]
 
 
 def __getattr__(name: str) -> Any:

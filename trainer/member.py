@@ -31,6 +31,8 @@ class Member:
     """Ends it early where it falls behind the others."""
     run: Run | None = None
     """Its run, where one was killed and is taken up."""
+    brief: bool = False
+    """Whether its preflight has been told for another, all but its first line."""
 
     @property
     def noted(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +76,7 @@ def draw(story: Story, folder: Path) -> list[Path]:
 
 
 def draw_together(
-    curves: dict[str, Sequence[Row]], path: Path, *, title: str, best: str | None = None
+    curves: Mapping[str, Sequence[Row]], path: Path, *, title: str, best: str | None = None
 ) -> None:
     """Val losses of several runs over trained tokens, which runs of other batch sizes share; `best` is drawn bold."""
     from matplotlib import colormaps

@@ -102,6 +102,7 @@ class Progress:
 
     def line(self) -> str:
         """Where the run is, for a line that stays: step, losses, rate, time left."""
+        self._doing = ""
         width = len(str(self._steps))
         return f"step {self._done:>{width}}/{self._steps}  {self._told(4)}"
 

@@ -42,10 +42,12 @@ def with_values(text: str, values: Mapping[str, Any]) -> str:
     """
     tables = tomllib.loads(text)
     wanted = copy.deepcopy(tables)
-    for key, value in values.items():
-        put(wanted, tuple(key.split(".")), value)
-    for key in values:
-        text = _written(text, tuple(key.split(".")), wanted)
+    paths = {tuple(key.split(".")): value for key, value in values.items()}
+    for path, value in paths.items():
+        put(wanted, path, value)
+    for path, value in paths.items():
+        if not _has(tables, path) or _at(tables, path) != value:  # what it says already stays as it is written
+            text = _written(text, path, wanted)
     if tomllib.loads(text) != wanted:
         raise UserError(
             f"{', '.join(values)} cannot be written into this recipe as it stands. Write [train] with a line for each key, "

@@ -1,4 +1,4 @@
-"""Runs on disk: begin one, take one up again, list them, open one and use it.
+"""Runs on disk: begin one, take one up again, open one and use it.
 
 A run's folder is made whole under a temporary name and renamed to its number. While a run is at work it holds a lock
 on the folder, which the system drops when the process dies, however it dies: so a killed run is known without guessing.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from schemas.errors import GristmillError, NotFound, StorageError, UserError
+from schemas.errors import NotFound, StorageError, UserError
 from schemas.fingerprint import fingerprint
 from schemas.recipe import Train
 from schemas.store import Store
@@ -120,55 +120,11 @@ class Run:
         return Speaker.open(self)
 
 
-@dataclass(frozen=True)
-class Listed:
-    """One row of `gristmill runs`."""
-
-    run: str
-    status: str
-    """finished | running | unfinished | unreadable."""
-    corpus: str | None = None
-    model: str | None = None
-    steps: int | None = None
-    val_loss: float | None = None
-    stop_reason: str | None = None
-    openings: int = 0
-
-
 def open(spec: str | Path, *, root: Path | str = ".") -> Run:  # noqa: A001  `trainer.open("hearthside/1")` is the contract
     """A run by `name`, `name/N`, or its folder. Raises NotFound."""
     store = Store(Path(root))
     path = Path(spec)
     return Run(store.root, path if (path / RECORD).is_file() else store.run(str(spec)))
-
-
-def listing(root: Path | str = ".") -> list[Listed]:
-    """Every run under `root`, by name and number."""
-    store = Store(Path(root))
-    paths = [path for path in store.runs.glob("*/*") if path.name.isdigit() and path.is_dir()]
-    return [
-        _listed(Run(store.root, path))
-        for path in sorted(paths, key=lambda path: (path.parent.name, int(path.name)))
-    ]
-
-
-def _listed(run: Run) -> Listed:
-    try:
-        record = run.record
-    except GristmillError:
-        return Listed(run.spec, "unreadable")
-    status = "finished" if record.status == "finished" else "running" if run.at_work else "unfinished"
-    end = record.outcome
-    return Listed(
-        run.spec,
-        status,
-        record.corpus,
-        record.base.name,
-        end.steps if end else None,
-        end.val_loss if end else None,
-        end.stop_reason if end else None,
-        len(record.openings),
-    )
 
 
 # ------------------------------------------------------------------------------------------------ writing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import shlex
 import shutil
@@ -63,7 +64,7 @@ def train(
         recipe, root=Path(root), device=device, version=version, dry_run=dry_run, meant_for=meant_for
     )
     check_trackers(plan.train.trackers)
-    for line in plan.preflight.lines():
+    for line in itertools.islice(plan.preflight.lines(), 1 if member and member.brief else None):
         say(line, quiet=quiet)
     if dry_run:
         return plan.preflight

@@ -37,7 +37,7 @@ REACH = 3.0
 class Tracker(Protocol):
     """One place a run is shown in."""
 
-    modules: ClassVar[tuple[str, ...]]
+    modules: ClassVar[tuple[str, ...]] = ()
     """Any of these must be installed; the first is what `pip install` is told."""
 
     def __init__(self, run: str, folder: Path, config: Mapping[str, Any], step: int) -> None:
@@ -53,7 +53,7 @@ class Tracker(Protocol):
 class TensorBoard:
     """Event files in the run's folder."""
 
-    modules = ("tensorboard", "tensorboardX")
+    modules: ClassVar[tuple[str, ...]] = ("tensorboard", "tensorboardX")
 
     def __init__(self, run: str, folder: Path, config: Mapping[str, Any], step: int) -> None:
         module = "torch.utils.tensorboard" if find_spec("tensorboard") else "tensorboardX"
@@ -76,10 +76,10 @@ class TensorBoard:
 class Wandb:
     """Weights & Biases: online where account and server are within reach, else in the run's folder."""
 
-    modules = ("wandb",)
+    modules: ClassVar[tuple[str, ...]] = ("wandb",)
 
     def __init__(self, run: str, folder: Path, config: Mapping[str, Any], step: int) -> None:
-        import wandb
+        wandb: Any = importlib.import_module("wandb")
 
         self._offline = not _within_reach(wandb)
         mark = folder / "wandb-id"  # by which a run that goes on is found again
@@ -100,18 +100,22 @@ class Wandb:
         self._run.log(dict(values), step=step)
 
     def end(self) -> str | None:
-        where, self._run = (Path(self._run.dir).parent if self._offline else self._run.url), self._run
+        told = (
+            f"kept offline; to send it: wandb sync {Path(self._run.dir).parent}"
+            if self._offline
+            else self._run.url
+        )
         self._run.finish()
-        return f"kept offline; to send it: wandb sync {where}" if self._offline else where and str(where)
+        return told
 
 
 class Trackio:
     """trackio: in its own folder on this machine, or where its variables say."""
 
-    modules = ("trackio",)
+    modules: ClassVar[tuple[str, ...]] = ("trackio",)
 
     def __init__(self, run: str, folder: Path, config: Mapping[str, Any], step: int) -> None:
-        import trackio
+        trackio: Any = importlib.import_module("trackio")
 
         self._project = run.partition("/")[0]
         # `embed` would show a dashboard in a notebook's cell in the midst of the run's output.
