@@ -121,6 +121,10 @@ def evaluate(
     run = run if isinstance(run, Run) else runs.open(run, root=root)
     adapter, record = run.adapter, run.record
     version, model = find_corpus(record, run.store), find_base(record, run.store)
+    if limit is not None and not harness:
+        raise UserError(
+            "limit is of harness tasks, and none is named. Name one: --harness test --limit 20; or leave out --limit."
+        )
     opens = test or lm_harness.OWN in harness
     if opens and (not version.files("chunks", "test") or not version.manifest().splits["test"].chunks):
         raise UserError(

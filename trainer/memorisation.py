@@ -22,6 +22,7 @@ from schemas.fingerprint import identify
 from schemas.store import VersionPath
 from trainer.blocks import Block, blocks
 from trainer.greedy import continued
+from trainer.intervals import share
 from trainer.loading import Readable
 from trainer.origins import origins_of
 from trainer.overlap import SEED, Overlap, longest_overlaps
@@ -108,8 +109,13 @@ class Memorisation:
     tuned: Shared | None
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self) | {"continued_tokens": LENGTH, "least_overlap": SEED}
+        """As plain values, with the interval that each share of prompts may stand for."""
+        found = asdict(self) | {"continued_tokens": LENGTH, "least_overlap": SEED}
+        for one in found["asked"]:
+            for name in ("base", "tuned"):
+                ends = share(one[name], one["tried"])
+                one[f"{name}_interval"] = [ends.low, ends.high]
+        return found
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -118,9 +124,10 @@ class Memorisation:
                 f"memorisation: no training chunk has {PROMPTS[0]} tokens and {LENGTH} trained ones after them, so none can be asked for"
             )
         for found in self.asked:
+            base, tuned = (_of(hits, found.tried) for hits in (found.base, found.tuned))
             yield (
-                f"memorisation: of {found.tried} prompts of {found.prompt_tokens} tokens from training, continued verbatim for {LENGTH} tokens: "
-                f"base {found.base}, tuned {found.tuned} (leading tokens right: {found.base_matched:.1f}, {found.tuned_matched:.1f})"
+                f"memorisation: prompts of {found.prompt_tokens} tokens of training, continued verbatim for {LENGTH}: base {base}, tuned {tuned}; "
+                f"leading tokens right on average: {found.base_matched:.1f}, {found.tuned_matched:.1f}"
             )
         for one in self.verbatim[:SHOWN]:
             yield f"  by {' and '.join(one.models)}, document {one.document}{f' ({one.url})' if one.url else ''}: {shortened(one.text)}"
@@ -234,6 +241,11 @@ def _leading(answer: Sequence[int], target: Sequence[int]) -> int:
     """How many tokens agree before the first that does not."""
     pairs = enumerate(zip(answer, target, strict=False))
     return next((n for n, (said, wanted) in pairs if said != wanted), min(len(answer), len(target)))
+
+
+def _of(hits: int, tried: int) -> str:
+    ends = share(hits, tried)
+    return f"{hits} of {tried} [{ends.low:.0%}, {ends.high:.0%}]"
 
 
 def _longest(found: Sequence[Overlap | None]) -> Overlap | None:

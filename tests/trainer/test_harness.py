@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import trainer
-from schemas.errors import GristmillError, MissingExtra
+from schemas.errors import GristmillError, MissingExtra, UserError
 from trainer.data import read_rows
 from trainer.evaluate import evaluate
 from trainer.harness import command, configs, own_name
@@ -87,6 +87,13 @@ def test_the_own_test_split_is_a_task_and_asking_for_it_is_an_opening(run, harne
 
     tokenizer = Tokenizer.from_file(str(tiny_model / "tokenizer.json"))
     assert [tokenizer.encode(line["text"]).ids for line in lines] == [row["input_ids"] for row in rows]
+
+
+def test_a_limit_without_a_task_is_refused_and_opens_nothing(run):
+    before = run.record.openings
+    with pytest.raises(UserError, match="limit is of harness tasks"):
+        evaluate(run, limit=5)
+    assert run.record.openings == before
 
 
 def test_public_tasks_leave_the_split_sealed(run, harness):

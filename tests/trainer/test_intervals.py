@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trainer.intervals import Interval, group_sums, intervals
+from trainer.intervals import Interval, group_sums, intervals, share
 
 
 def of(values, weights=None, **more):
@@ -66,3 +66,12 @@ def test_one_group_has_no_interval_and_no_number_has_one_of_none():
     assert math.isnan(broken.low)
     assert math.isnan(broken.high)
     assert Interval(0.0, 1e4).exp() == Interval(1.0, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("hits", "tried", "low", "high"), [(0, 10, 0.0, 0.2775), (81, 263, 0.2553, 0.3662), (10, 10, 0.7225, 1.0)]
+)
+def test_the_interval_of_a_share_is_wilsons(hits, tried, low, high):
+    """81 of 263 is the example of Newcombe 1998, "Two-sided confidence intervals for the single proportion", method 3."""
+    found = share(hits, tried)
+    assert (found.low, found.high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))

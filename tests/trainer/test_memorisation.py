@@ -82,7 +82,8 @@ def test_what_was_overfitted_is_extracted_and_a_fresh_model_gives_nothing_back(o
     assert {one.models for one in found.verbatim} == {("tuned",)}
     assert sorted(one.url for one in found.verbatim) == [f"https://a.test/{n}" for n in range(3)]
     assert all(one.text in LONG[int(one.url[-1])] + "<|end|>" for one in found.verbatim)
-    assert "base 0, tuned 3" in "\n".join(found.lines())
+    assert "base 0 of 3 [0%, 56%], tuned 3 of 3 [44%, 100%]" in "\n".join(found.lines())
+    assert found.to_json()["asked"][0]["tuned_interval"] == pytest.approx([0.4385, 1.0], abs=1e-4)
     assert found.verbatim[0].document in "\n".join(found.lines())
 
 
