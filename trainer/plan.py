@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from plugins import models
 from plugins.backends.lora import device_of, precision_of
 from plugins.backends.peft import Peft
+from plugins.backends.quiet import share_cores
 from plugins.backends.unsloth import Unsloth
 from plugins.contracts import Backend
 from plugins.registry import ResolvedRecipe, load_recipe
@@ -132,7 +134,7 @@ class Plan:
                 self.shape,
                 self.train,
                 self.machine,
-                steps=self.steps.total,
+                steps=self._steps_at_most(reports["train"]),
                 places=reports["train"].places / self.steps.per_epoch,
                 eval_places=reports["val"].places,
                 length=self.max_length,
@@ -140,6 +142,12 @@ class Plan:
             previews=previews(self.rows["train"], self.model),
             warnings=warnings,
         )
+
+    def _steps_at_most(self, report: SplitReport) -> int:
+        """Steps, or as many as `max_tokens` leaves."""
+        each = max(1, report.trained / self.steps.per_epoch)
+        most = math.ceil(self.train.max_tokens / each) if self.train.max_tokens else self.steps.total
+        return min(self.steps.total, most)
 
     def _memory(self, reports: dict[str, SplitReport]) -> estimate.Memory:
         def length(split: str) -> int:
@@ -210,6 +218,7 @@ def make_plan(
     here then, only its `config.json` and tokenizer.
     """
     checks.check_device(device)
+    share_cores()  # before `device_of` imports torch
     other = None if meant_for is None else _other_machine(meant_for, dry_run=dry_run)
     resolved = recipe_path if isinstance(recipe_path, ResolvedRecipe) else load_recipe(recipe_path)
     recipe, store = resolved.recipe, Store(root)

@@ -178,3 +178,12 @@ def published_as(root, recipe):
     data = manifest_bytes(manifest.model_copy(update=update))
     (path / "manifest.json").write_bytes(data)
     (path / "manifest.json.sha256").write_text(sha_line(data))
+
+
+def test_a_budget_of_tokens_shortens_the_time_that_is_told(made):
+    root, recipe = made("epochs = 50\nearly_stopping = false")
+    whole = sft.train(recipe, root=root, dry_run=True, meant_for="t4-16gb", quiet=True)
+    recipe.write_text(recipe.read_text() + f"max_tokens = {whole.tokens_per_step * 10}\neval_every = 1000\n")
+    part = sft.train(recipe, root=root, dry_run=True, meant_for="t4-16gb", quiet=True)
+    assert part.steps == whole.steps
+    assert part.time.seconds < whole.time.seconds / 2
