@@ -33,42 +33,41 @@ def parse(assignments: Sequence[str]) -> Grid:
     {'train.schedule': ['cosine', 'linear'], 'train.lora.targets': ['all-linear', ['q_proj', 'v_proj']]}
     """
     grid: Grid = {}
-    faults = []
+    wrong = []
     for assignment in assignments:
         key, equals, values = assignment.partition("=")
         if not equals or not key.strip() or not values.strip():
-            faults.append(
+            wrong.append(
                 Fault(assignment, "is no KEY=VALUE,VALUE,…; write, for one: train.learning_rate=1e-4,2e-4")
             )
             continue
         if key in grid:
-            faults.append(Fault(key, "is given twice; put all its values behind one ="))
+            wrong.append(Fault(key, "is given twice; put all its values behind one ="))
             continue
         grid[key.strip()] = [_value(part) for part in _parts(values)]
-    if faults:
-        raise RecipeError("sweep", faults)
+    if wrong:
+        raise RecipeError("sweep", wrong)
     return grid
 
 
-def check(grid: Mapping[str, Sequence[Any]]) -> None:
-    """Raise RecipeError with every key that cannot be swept, and every list of values that is none. What a value must be, the recipe says."""
+def faults(grid: Mapping[str, Sequence[Any]]) -> list[Fault]:
+    """Every key that cannot be swept, and every list of values that is none. What a value must be, the recipe says."""
     known = list(_keys())
     corpus = set(Recipe.model_fields) - {"train"}
-    faults = []
+    found = []
     for key, values in grid.items():
         head, _, rest = key.partition(".")
         if head in corpus:
-            faults.append(Fault(key, "changes the corpus, not the training: build one for each value. A sweep takes keys of [train]"))  # fmt: skip
+            found.append(Fault(key, "changes the corpus, not the training: build one for each value. A sweep takes keys of [train]"))  # fmt: skip
         elif head != "train" or not rest:
-            faults.append(Fault(key, f"is no key of [train].{_near(key, known)}"))
-        if not values:
-            faults.append(Fault(key, "has no value"))
+            found.append(Fault(key, f"is no key of [train].{_near(key, known)}"))
+        elif not values:
+            found.append(Fault(key, "has no value"))
         elif any(value in list(values)[:n] for n, value in enumerate(values)):
-            faults.append(Fault(key, f"has a value twice: {', '.join(map(str, values))}"))
+            found.append(Fault(key, f"has a value twice: {', '.join(map(str, values))}"))
     if not grid:
-        faults.append(Fault("sweep", "names no key; write, for one: train.learning_rate=1e-4,2e-4"))
-    if faults:
-        raise RecipeError("sweep", faults)
+        found.append(Fault("sweep", "names no key; write, for one: train.learning_rate=1e-4,2e-4"))
+    return found
 
 
 def combinations(

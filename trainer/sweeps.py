@@ -27,7 +27,7 @@ from trainer.arguments import check_names
 from trainer.journal import read_rows
 from trainer.median_rule import MedianRule, curve
 from trainer.member import Member
-from trainer.plan import Plan, make_plan
+from trainer.plan import make_plan
 from trainer.progress import say
 from trainer.recipe_text import literal, with_values
 from trainer.record import write_json
@@ -55,51 +55,57 @@ def sweep(
     on. Raises RecipeError with every fault of every combination before anything runs, UserError where there is no val split to choose by,
     and what ends a single run only where it would end them all: Interrupted, StorageError.
     """
-    recipe, place = Path(recipe_path), Path(root)
+    recipe = Path(recipe_path)
     if processes.count() > 1:
         raise UserError(
             "a sweep starts its runs itself, in this process; start it without accelerate launch."
         )
-    members = prepare(recipe, grids.combinations(_checked(grid), draws, seed))
-    plan = make_plan(members[0].resolved, root=place, device=device, version=version, dry_run=True)
+    members = prepare(recipe, grid, draws, seed)
+    plan = make_plan(members[0].resolved, root=Path(root), device=device, version=version, dry_run=True)
     if not plan.manifest.splits["val"].chunks:
         raise UserError(f"the val split of {plan.version.spec} is empty, and a sweep chooses by val loss. Set [split] val = 0.1, and build again.")  # fmt: skip
-    told = [f"{key}={','.join(map(_typed, values))}" for key, values in grid.items()]
-    words = [
-        "gristmill",
-        "sweep",
-        str(recipe),
-        *told,
-        *(["--random", str(draws), "--seed", str(seed)] if draws else []),
-    ]
-    words += [*(["--keep-all"] if keep_all else []), "--resume", *(["--version", version] if version else [])]
-    words += ["--root", str(root)] if str(root) != "." else []
-    identity = _identity(recipe, plan, [dict(grid), draws, seed if draws else None, keep_all])
-    found = take_up(plan, identity) if resume else begin(plan, recipe, identity, shlex.join(words), members)
-    with locked(found):
-        return _work(
-            found,
+    tried = [grid, draws, seed if draws else None, keep_all]
+    identity = fingerprint([
+        _train(load_recipe(recipe)),
+        plan.manifest.fingerprint,
+        json.loads(json.dumps(tried)),
+    ])
+    if resume:
+        found = take_up(plan, identity)
+    else:
+        drawn = ["--random", str(draws), "--seed", str(seed)] if draws else []
+        more = [*drawn, *(["--keep-all"] if keep_all else [])]
+        found = begin(
+            plan,
+            recipe,
+            identity,
+            _again(recipe, grid, [*more, "--version", plan.version.spec], root),
             members,
-            device=device,
-            version=version or plan.version.spec,
-            rule=not keep_all,
-            quiet=quiet,
         )
+    with locked(found):
+        return _work(found, members, device=device, rule=not keep_all, quiet=quiet)
 
 
-def prepare(recipe: Path, combinations: Sequence[dict[str, Any]]) -> list[Member]:
+def prepare(
+    recipe: Path, grid: Mapping[str, Sequence[Any]], draws: int | None = None, seed: int = 0
+) -> list[Member]:
     """The runs of a sweep, each recipe read and checked. Raises RecipeError with the faults of all, each once."""
     load_recipe(recipe)  # its own faults are told as such
     text = recipe.read_text(encoding="utf-8")
-    members, faults = [], []
-    for overrides in combinations:
+    if not isinstance(own := _member(recipe, text, {}), Member):
+        raise RecipeError(recipe.name, own)
+    faults = grids.faults(grid)
+    # As JSON has them, tuples as lists: so they are compared with what a record says.
+    plain = json.loads(json.dumps({key: list(values) for key, values in grid.items() if not any(fault.key == key for fault in faults)}))  # fmt: skip
+    members = []
+    for overrides in grids.combinations(plain, draws, seed):
         left, found = dict(overrides), _member(recipe, text, overrides)
         while not isinstance(found, Member):
             faults += found
             # What is at fault hides what is wrong with the rest: without it they are read again.
             guilty = [key for key in left if any(_meets(key, fault) for fault in found)]
             left = {key: value for key, value in left.items() if key not in guilty}
-            found = _member(recipe, text, left) if guilty else Member(0, {}, "", load_recipe(recipe), "")
+            found = _member(recipe, text, left if guilty else {})
         members.append(found)
     if faults:
         raise RecipeError(f"sweep of {recipe.name}", faults)
@@ -126,11 +132,11 @@ def _meets(key: str, fault: Fault) -> bool:
     return f"{key}.".startswith(f"{fault.key}.") or f"{fault.key}.".startswith(f"{key}.")
 
 
-def _checked(grid: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """The grid as JSON has it, tuples as lists: so it is compared with what a record says."""
-    plain: dict[str, list[Any]] = json.loads(json.dumps({key: list(values) for key, values in grid.items()}))
-    grids.check(plain)
-    return plain
+def _again(recipe: Path, grid: Mapping[str, Sequence[Any]], more: Sequence[str], root: Path | str) -> str:
+    """What to type to go on."""
+    told = [f"{key}={','.join(map(_typed, values))}" for key, values in grid.items()]
+    there = ["--root", str(root)] if str(root) != "." else []
+    return shlex.join(["gristmill", "sweep", str(recipe), *told, *more, *there, "--resume"])
 
 
 def _typed(value: Any) -> str:
@@ -140,11 +146,6 @@ def _typed(value: Any) -> str:
     )
 
 
-def _identity(recipe: Path, plan: Plan, tried: list[Any]) -> str:
-    base = load_recipe(recipe)
-    return fingerprint([_train(base), plan.manifest.fingerprint, json.loads(json.dumps(tried))])
-
-
 def _train(resolved: ResolvedRecipe) -> dict[str, Any]:
     return resolved.recipe.train.model_dump(mode="json")
 
@@ -152,16 +153,14 @@ def _train(resolved: ResolvedRecipe) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------ running
 
 
-def _work(
-    found: Sweep, members: Sequence[Member], *, device: str, version: str, rule: bool, quiet: bool
-) -> Sweep:
+def _work(found: Sweep, members: Sequence[Member], *, device: str, rule: bool, quiet: bool) -> Sweep:
     count = len(members)
     for n, (trial, member) in enumerate(zip(found.trials, members, strict=True), 1):
         if trial.status in {"finished", "stopped"}:
             continue
         put = ", ".join(f"{key} = {literal(value)}" for key, value in trial.overrides.items())
         say(f"sweep {found.number}, run {n} of {count}: {put}", quiet=quiet)
-        done = _trained(found, trial, member, device=device, version=version, rule=rule, quiet=quiet)
+        done = _trained(found, trial, member, device=device, rule=rule, quiet=quiet)
         say(
             f"sweep {found.number}, run {n} of {count}: {done.run or ''} {done.status}; {done.told}",
             quiet=quiet,
@@ -182,9 +181,7 @@ def _work(
     return found
 
 
-def _trained(
-    found: Sweep, trial: Trial, member: Member, *, device: str, version: str, rule: bool, quiet: bool
-) -> Trial:
+def _trained(found: Sweep, trial: Trial, member: Member, *, device: str, rule: bool, quiet: bool) -> Trial:
     """Train one, or take up the run it had begun; what ends this run only is told in its trial."""
     from trainer import sft
 
@@ -206,7 +203,7 @@ def _trained(
     )
     try:
         run = sft.train(
-            found.recipe, root=found.root, resume=begun is not None, device=device, version=version, quiet=quiet, member=told
+            found.recipe, root=found.root, resume=begun is not None, device=device, version=found.corpus, quiet=quiet, member=told
         )  # fmt: skip
     except (Interrupted, StorageError):
         raise

@@ -107,17 +107,29 @@ def test_bad_keys_and_values_are_told_together_before_anything_runs(made):
         "train.optimizer": ["adamw", "adamv"],
         "train.learning_rate": [0, 1e-3],
         "train.epochs.x": [1],
+        "tokens.max_tokens": [64],
     }
     with pytest.raises(RecipeError) as raised:
         trainer.sweep(recipe, tried, root=root)
     told = {fault.key: fault.message for fault in raised.value.faults}
-    assert told.keys() == {"train.lora.rr", "train.optimizer", "train.learning_rate", "train.epochs"}
+    assert told.keys() == {
+        "train.lora.rr",
+        "train.optimizer",
+        "train.learning_rate",
+        "train.epochs",
+        "tokens.max_tokens",
+    }
     assert 'Nearest: "r"' in told["train.lora.rr"]
     assert '"adamv", which is no optimiser' in told["train.optimizer"]
     assert "is 0; it must be above 0" in told["train.learning_rate"]
-    with pytest.raises(RecipeError, match="changes the corpus"):
-        trainer.sweep(recipe, {"tokens.max_tokens": [64]}, root=root)
     assert not (root / "runs").exists()
+
+
+def test_a_fault_of_the_recipe_itself_is_told_as_its_own(made):
+    root, recipe = made(STEPS + '\noptimizer = "adamv"')
+    with pytest.raises(RecipeError, match=r"recipe.toml: 1 fault") as raised:
+        trainer.sweep(recipe, {"train.seed": [1, 2]}, root=root)
+    assert "adamv" in str(raised.value)
 
 
 def test_a_dry_run_lists_and_trains_nothing(made):

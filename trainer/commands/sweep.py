@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +20,8 @@ def sweep(
     values: Annotated[
         list[str],
         typer.Argument(
-            metavar="KEY=VALUE,VALUE...", help="A key of [train] and what it is to be: train.lora.r=8,16."
+            metavar="KEY=VALUE,VALUE...",
+            help="A key of the recipe's train table and what it is to be: train.lora.r=8,16.",
         ),
     ],
     random: Annotated[
@@ -47,14 +48,13 @@ def sweep(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Train a recipe with several values of its [train] keys, every combination in turn; the lowest val loss wins."""
+    """Train a recipe with several values of its train keys, every combination in turn; the lowest val loss wins."""
     need_extra()
     from trainer import grid, sweeps
 
     tried = grid.parse(values)
     if dry_run:
-        grid.check(tried)
-        members = sweeps.prepare(recipe, grid.combinations(tried, random, seed))
+        members = sweeps.prepare(recipe, tried, random, seed)
         for n, member in enumerate(members, 1):
             sys.stdout.write(f"{n:>3}  {_put(member.overrides)}\n")
         print_json([dict(member.overrides) for member in members], as_json=as_json)
@@ -90,8 +90,7 @@ def lines(found: Sweep) -> Iterator[str]:
         yield from found.lines or ["# as it is"]
 
 
-def _put(overrides: dict[str, object] | object) -> str:
+def _put(overrides: Mapping[str, object]) -> str:
     from trainer.recipe_text import literal
 
-    assert hasattr(overrides, "items")
     return ", ".join(f"{key} = {literal(value)}" for key, value in overrides.items())
