@@ -79,10 +79,7 @@ class Evaluation:
     def lines(self) -> Iterator[str]:
         """For people."""
         if self.test:
-            yield (
-                f"{self.run} on the test split of {self.corpus}: {self.tuned.tokens:,} tokens of {self.test.documents:,} documents "
-                f"in {self.test.groups:,} groups, opening {self.opening} of it"
-            )
+            yield f"{self.run} on the test split of {self.corpus}: {self.test.size()}, opening {self.opening} of it"
             yield from self.test.lines()
         if len(self.sources) > 1:
             yield "by source:"

@@ -6,6 +6,7 @@ packing: no number here depends on how rows were joined. The longest come first:
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,9 @@ ROWS = pa.schema([
     pa.field("tuned_hits", pa.int64(), nullable=False),
 ])
 """One row a chunk, in the order of the version: tokens a loss is taken on, their mean loss in nats, and how many were the likeliest."""
+
+QUIET = 20
+"""Seconds that pass before a long measuring says how far it is."""
 
 CHANGES = {"loss_change": ("tuned_loss", "base_loss"), "accuracy_change": ("tuned_accuracy", "base_accuracy")}
 """Differences that are drawn with the measures themselves: tuned minus base."""
@@ -77,6 +81,12 @@ class Compared:
                 "intervals": {"loss": ends("loss_change"), "accuracy": ends("accuracy_change")},
             },
         }  # fmt: skip
+
+    def size(self) -> str:
+        """How much was measured, in words."""
+        counts = ((self.tuned.tokens, "token"), (self.documents, "document"), (self.groups, "group"))
+        tokens, documents, groups = (f"{n:,} {what}{'s' if n != 1 else ''}" for n, what in counts)
+        return f"{tokens} of {documents} in {groups}"
 
     def lines(self) -> Iterator[str]:
         """A table for people."""
@@ -142,20 +152,34 @@ def compare(
 
     def halved(now: int) -> None:
         nonlocal size
+        say(f"memory does not hold {size} rows: measured by {now} from here on, which changes no number")
         size = now
-        say(f"memory does not hold {2 * now} rows: measured by {now} from here on, which changes no number")
 
-    def sums(model: Any) -> Sums:
+    def sums(model: Any, name: str) -> Sums:
+        tick = _now_and_then(lambda done: say(f"{name}: {done:,} of {len(data):,} rows measured"))
         found = measure_parts(
-            model, data, collator, batch_size=size, precision=readable.precision, halved=halved
+            model, data, collator, batch_size=size, precision=readable.precision, tick=tick, halved=halved
         )
         return found.take(np.argsort(order))
 
     with readable.base() as model:
-        base = sums(model)
+        base = sums(model, "base")
     with readable.tuned() as model:
-        tuned = sums(model)
+        tuned = sums(model, "tuned")
     return _comparison(version, split, rows.table, base, tuned, seed)
+
+
+def _now_and_then(tell: Callable[[int], None]) -> Callable[[int], None]:
+    """`tell`, at most once in QUIET seconds."""
+    last = time.monotonic()
+
+    def tick(done: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= QUIET:
+            last = time.monotonic()
+            tell(done)
+
+    return tick
 
 
 def _comparison(
