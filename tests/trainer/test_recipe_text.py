@@ -96,3 +96,8 @@ def test_it_says_the_same_as_the_tables_however_the_recipe_was_written(train):
 def test_a_key_below_a_plain_value_is_the_users_to_change():
     with pytest.raises(UserError, match=r"train.epochs.x is below train.epochs, which is 3 and no table"):
         with_values("[train]\nepochs = 3", {"train.epochs.x": 1})
+
+
+def test_a_form_that_is_not_understood_is_an_error_and_never_a_wrong_recipe():
+    with pytest.raises(UserError, match="train.epochs cannot be written into this recipe as it stands"):
+        with_values('name = """\n[train]\n"""\n', {"train.epochs": 2})

@@ -74,6 +74,15 @@ def test_a_journal_of_an_older_gristmill_is_taken_up(tmp_path, clock):
     ]
 
 
+def test_what_a_newer_gristmill_wrote_beside_is_left_out(tmp_path, clock):
+    journal = Journal(tmp_path / "m")
+    write(journal, clock)
+    journal.write()
+    table = pq.read_table(tmp_path / "m")
+    pq.write_table(table.append_column("mood", pa.array(["good"] * len(table))), tmp_path / "m")
+    assert read_rows(tmp_path / "m") == [dict.fromkeys(METRICS.names) | row for row in journal.rows]
+
+
 def test_followers_hear_each_row_once_and_none_again_on_taking_up(tmp_path, clock):
     journal, heard = Journal(tmp_path / "m"), []
     journal.follow(heard.append)

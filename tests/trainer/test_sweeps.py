@@ -84,6 +84,23 @@ def test_a_killed_sweep_goes_on_and_what_is_finished_is_not_run_again(made, monk
         trainer.sweep(recipe, tried, root=root, resume=True, quiet=True)
 
 
+def test_a_run_that_ended_before_the_sweep_could_note_it_is_not_run_again(made, monkeypatch):
+    root, recipe = made(STEPS)
+    trained, tried, run = [], {"train.seed": [1]}, sft.train
+
+    def train(*args, member, **more):
+        trained.append(member.overrides["train.seed"])
+        run(*args, member=member, **more)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sft, "train", train)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.sweep(recipe, tried, root=root, quiet=True)
+    found = trainer.sweep(recipe, tried, root=root, resume=True, quiet=True)
+    assert trained == [1]
+    assert (found.best.run, found.best.status) == ("tale/1", "finished")
+
+
 def test_what_ends_one_run_is_told_and_the_others_go_on(made, monkeypatch):
     root, recipe = made(STEPS)
 
