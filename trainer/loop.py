@@ -64,6 +64,7 @@ def _arguments(plan: Plan, run: Run, loaded: Loaded, precision: str) -> Any:
         "gradient_accumulation_steps": 1,  # a step is one batch to transformers
         "average_tokens_across_devices": False,  # a batch knows the tokens of all processes
         "ddp_timeout": processes.PATIENCE,
+        "log_level_replica": "error",  # processes but the main one; as above
     }
     arguments = trl.SFTConfig(**settings | loaded.arguments | ours)
     # One device: with several GPUs in sight transformers would split each micro-batch over copies of the model, so that a step

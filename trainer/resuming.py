@@ -79,8 +79,8 @@ class Resumable:
         states = read_state(Path(checkpoint))["random"]
         if len(states) != self.args.world_size:
             raise Mismatch(
-                f"{checkpoint} was written by {len(states)} processes, and there are {self.args.world_size}: the rows would come in another order. "
-                f"Go on with as many: accelerate launch --num_processes {len(states)} …"
+                f"{checkpoint} was written by {len(states)} processes, and there are {self.args.world_size}: dropout would draw other numbers. "
+                f"Go on with as many: gristmill train RECIPE --resume --processes {len(states)}"
             )
         set_random_numbers(states[self.args.process_index])
 

@@ -221,6 +221,7 @@ def _resume_line(recipe: Path | str, root: Path | str, version: str | None) -> s
     """What to type to go on."""
     words = ["gristmill", "train", str(recipe), "--resume"]
     words += ["--root", str(root)] if str(root) != "." else []
+    words += ["--processes", str(processes.count())] if processes.count() > 1 else []
     return shlex.join([*words, *(["--version", version] if version else [])])
 
 

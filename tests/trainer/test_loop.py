@@ -85,6 +85,19 @@ def test_a_step_of_all_rows_is_the_same_in_any_passes(made):
     same(*seen)
 
 
+def test_a_model_that_takes_the_mean_of_a_pass_is_weighed_by_its_tokens(made, whole, monkeypatch):
+    """As those that know nothing of `num_items_in_batch` do: what is asked of them as a mean is turned into a share of the step."""
+    load = Peft.load
+
+    def loaded(self, *args, **more):
+        found = load(self, *args, **more)
+        found.model.get_base_model().accepts_loss_kwargs = False
+        return found
+
+    monkeypatch.setattr(Peft, "load", loaded)
+    same(train(made, 8, 3, "false"), whole(8, "false"))
+
+
 # ------------------------------------------------------------------------------------------------ memory
 
 
