@@ -69,6 +69,10 @@ bench-extraction *args: setup
 soak *args: setup
     {{ bin }}/python tools/soak_crawl.py {{ args }}
 
+# Prove the whole path on a GPU box, offline: minutes. Without a GPU it says so; `just gpu-smoke --cpu` runs the same path on the CPU, tiny.
+gpu-smoke *args: setup
+    {{ bin }}/python tools/gpu_smoke.py {{ args }}
+
 # Build the wheel and use it from an empty folder that has a `plugins/` of its own.
 wheel: setup
     {{ bin }}/python tools/wheel.py

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from plugins.backends.quiet import quiet
 from plugins.contracts import Loaded
 from plugins.models import KNOWN
 from trainer.record import write_json
@@ -58,7 +59,8 @@ def _write_adapter(model: Any, stage: Path, base: str) -> None:
 
 
 def _write_model(model: Any, stage: Path, base: Path) -> None:
-    model.save_pretrained(stage, safe_serialization=True)
+    with quiet():  # its bar over shards
+        model.save_pretrained(stage, safe_serialization=True)
     # Copied, not written by transformers: it would add the padding token it was given, and the tokenizer's digest would be another.
     for name in TOKENIZER_FILES:
         if (base / name).is_file():
