@@ -223,7 +223,7 @@ def rows_digest(table: Any) -> str:
     return fingerprint([digest(memoryview(part).cast("B")) for part in parts])
 
 
-READ = frozenset({".safetensors", ".json", ".jinja", ".model", ".bin", ".pt", ".pth", ".py"})
+READ = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt", ".bin", ".pt", ".pth", ".py"})
 """Endings of files that a loader may read from an adapter's folder; a card beside them is nobody's business."""
 
 

@@ -6,13 +6,16 @@ steps since the evaluation before; single steps are noise.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 TURNED = 0.005
-"""Share of its best value by which val loss must lie above it to have turned up; less is the noise of a small split."""
+"""Share of its best value by which val loss must lie above it to have turned up; less is the noise of a small split …"""
+RISEN = 0.001
+"""… unless it rose at each of the last two evaluations, or more, and by this share at least."""
 FALLING = 0.02
 """Share of the whole fall of a loss that its last quarter must bring for it to be still falling."""
 
@@ -43,17 +46,23 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> Verdict | None:
         return None
     best = min(range(len(curve.val)), key=curve.val.__getitem__)
     last, step = curve.val[-1], curve.steps[best]
-    if last > curve.val[best] * (1 + TURNED):
+    if last > curve.val[best] * (1 + (RISEN if _rising(curve.val[best:]) else TURNED)):
+        # Before the first step nothing was trained, so there the steps until the next evaluation are what to fall below.
+        fell = (
+            curve.train[-1] < curve.train[1]
+            if best == 0
+            else _mean(curve.train[best + 1 :]) < curve.train[best]
+        )
+        if fell:
+            losses = f"val {curve.val[best]:.4f} to {last:.4f}, train {curve.train[best or 1]:.4f} to {curve.train[-1]:.4f}"
+            return Verdict(
+                "overfitting",
+                f"overfitting: val loss turned up after step {step} while the training loss fell ({losses})",
+            )
         if best == 0:
             return Verdict(
                 "no gain",
                 f"no gain: val loss was lowest before the first step ({curve.val[0]:.4f}) and ended at {last:.4f}; a lower learning_rate may help",
-            )
-        if _mean(curve.train[best + 1 :]) < curve.train[best]:
-            return Verdict(
-                "overfitting",
-                f"overfitting: val loss turned up after step {step} while the training loss fell "
-                f"(val {curve.val[best]:.4f} to {last:.4f}, train {curve.train[best]:.4f} to {curve.train[-1]:.4f})",
             )
         return Verdict(
             "unsteady",
@@ -87,6 +96,11 @@ def _falling(losses: Sequence[float]) -> bool:
     tail = max(1, len(losses) // 4)
     fall, late = losses[0] - losses[-1], losses[-1 - tail] - losses[-1]
     return len(losses) > 1 and fall > 0 and late > FALLING * fall
+
+
+def _rising(losses: Sequence[float]) -> bool:
+    """Whether a curve rose at every evaluation, of at least two."""
+    return len(losses) > 2 and all(one < two for one, two in itertools.pairwise(losses))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -7,51 +7,21 @@ import numpy as np
 import pytest
 import torch
 import transformers.trainer
+from cut_runs import Cut, cut_and_resume, cut_at, told
 from tiny_model import TEXTS
 
 import trainer
 from schemas.errors import NotFound, UserError
 from trainer import ending, plot
 from trainer.resuming import Resumable, random_numbers, set_random_numbers
-from trainer.watch import Watch
 
 TRAIN = "max_steps = 9\nlora = { dropout = 0.1 }\nwarmup = 0.3\n"
-MADE = {"packed": "packing = true\neval_every = 3", "unpacked": "packing = false\neval_every = 2"}
+MADE = {
+    "packed": "packing = true\neval_every = 3",
+    "unpacked": "packing = false\neval_every = 2",
+    "whole model": 'packing = false\neval_every = 2\nmethod = "full"\nneftune_alpha = 5',
+}
 """Twelve rows make three steps an epoch, and two when they are packed: so there are checkpoints within an epoch and at an epoch's end."""
-CLOCK = {"seconds", "tokens_per_second", "memory"}
-
-
-class Cut(BaseException):
-    """The end of the process, as far as the run can tell."""
-
-
-def cut_at(step: int, monkeypatch) -> None:
-    """Have the process end as soon as a step is noted, before anything is written for it."""
-    noted = Watch._note
-
-    def note(self, state, logs):
-        noted(self, state, logs)
-        if state.global_step == step:
-            raise Cut
-
-    monkeypatch.setattr(Watch, "_note", note)
-
-
-def cut_and_resume(recipe, root, step: int, monkeypatch):
-    with monkeypatch.context() as patch:
-        cut_at(step, patch)
-        with pytest.raises(Cut):
-            trainer.train(recipe, root=root, quiet=True)
-    return trainer.train(recipe, root=root, resume=True, quiet=True)
-
-
-def told(run) -> tuple:
-    """All that a run learned and saw, without the clock."""
-    rows = [
-        {key: value for key, value in row.items() if key not in CLOCK} for row in run.metrics().to_pylist()
-    ]
-    end = run.record.outcome.model_dump(exclude={"seconds", "tokens_per_second", "peak_memory"})
-    return rows, end, (run.adapter / "adapter_model.safetensors").read_bytes()
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +42,7 @@ def whole(request, tmp_path_factory, make_version):
     return told(trainer.train(recipe, root=root, quiet=True)), root, recipe
 
 
-@pytest.mark.parametrize("whole", ["packed", "unpacked"], indirect=True)
+@pytest.mark.parametrize("whole", list(MADE), indirect=True)
 @pytest.mark.parametrize("step", [1, 5, 8], ids=lambda step: f"cut after step {step}")
 def test_a_run_cut_off_anywhere_ends_as_one_that_never_was(whole, step, monkeypatch):
     """Before the first checkpoint; behind one that lies within an epoch, and across that epoch's end; behind one at an epoch's end."""

@@ -36,9 +36,16 @@ def test_val_level_while_train_falls_is_a_fit_that_has_not_turned():
 
 
 def test_val_that_only_rises_is_no_gain():
-    told = verdict(rows([3.0, 3.4, 3.9], [3.0, 2.9]))
+    told = verdict(rows([3.0, 3.4, 3.9], [3.0, 3.1]))
     assert told.name == "no gain"
     assert "a lower learning_rate may help" in told.sentence
+
+
+def test_val_that_rises_from_the_first_step_while_train_falls_is_overfitting():
+    told = verdict(rows([3.0, 3.4, 3.9], [3.0, 2.0]))
+    assert told.sentence.startswith(
+        "overfitting: val loss turned up after step 0 while the training loss fell"
+    )
 
 
 def test_both_turning_up_is_unsteady():
@@ -47,6 +54,10 @@ def test_both_turning_up_is_unsteady():
 
 def test_noise_of_a_small_split_is_no_turn():
     assert verdict(rows([4.0, 3.0, 2.5, 2.505], [3.5, 2.6, 2.5])).name != "overfitting"
+
+
+def test_a_small_rise_at_evaluation_after_evaluation_is_a_turn():
+    assert verdict(rows([4.0, 2.5, 2.503, 2.506], [3.5, 2.4, 2.2])).name == "overfitting"
 
 
 def test_too_few_evaluations_tell_nothing():
