@@ -50,7 +50,7 @@ class Small:
     @classmethod
     def for_gpu(cls) -> Small:
         """10 million weights; enough work that tokens a second mean something."""
-        return cls(documents=1500, longest=400, vocab=2048, length=512, hidden=384, layers=6, heads=6, spread=0.08, batch=32, micro=16, steps=30, rate=3e-3)  # fmt: skip
+        return cls(documents=1500, longest=400, vocab=2048, length=512, hidden=384, layers=6, heads=6, spread=0.08, batch=32, micro=16, steps=20, rate=2e-3)  # fmt: skip
 
 
 def texts_of(size: Small) -> list[str]:
@@ -79,7 +79,7 @@ def make_model(folder: Path, texts: list[str], size: Small) -> None:
     make_tokenizer(folder, texts, size.vocab)
     tokens = len(json.loads((folder / "tokenizer.json").read_bytes())["model"]["vocab"])
     config = LlamaConfig(
-        vocab_size=(tokens + 63) // 64 * 64,
+        vocab_size=tokens // 64 * 64 + 64,
         hidden_size=size.hidden,
         intermediate_size=size.hidden * 8 // 3,
         num_hidden_layers=size.layers,
