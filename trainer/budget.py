@@ -36,6 +36,6 @@ class Budget:
         if self.minutes is not None and seconds >= 60 * self.minutes:
             return End(
                 "minutes",
-                f"max_minutes = {self.minutes:g} is spent: {seconds / 60:.1f} minutes are worked after step {step}",
+                f"max_minutes = {self.minutes:g} is spent: {seconds / 60:.3g} minutes are worked after step {step}",
             )
         return None
