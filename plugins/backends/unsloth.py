@@ -65,6 +65,8 @@ class Unsloth(Backend):
         os.environ.setdefault(
             "UNSLOTH_COMPILE_LOCATION", str(Path.home() / ".cache" / "gristmill" / "unsloth")
         )
+        # On a CPU for which bfloat16 is slow it would turn autocast off in silence; it only gets it where the recipe asks.
+        os.environ.setdefault("UNSLOTH_CPU_BF16", "1")
         if device == "cpu":
             os.environ.setdefault("UNSLOTH_FORCE_CPU", "1")
         with quiet():
@@ -123,13 +125,10 @@ class Unsloth(Backend):
         import torch
         from unsloth import FastLanguageModel
 
-        precision = precision_of(train, device)
-        if device == "cpu" and precision == "bfloat16":
-            os.environ.setdefault("UNSLOTH_CPU_BF16", "1")  # or it computes in float32 where bfloat16 is slow
         base, tokenizer = FastLanguageModel.from_pretrained(
             str(model),
             max_seq_length=max_length,
-            dtype=getattr(torch, precision),
+            dtype=getattr(torch, precision_of(train, device)),
             load_in_4bit=train.quantization == "4bit",
             trust_remote_code=False,
             use_gradient_checkpointing=False,

@@ -42,6 +42,7 @@ VARIANTS = (
     UNPACKED,
     FOUR
     + 'lora = { r = 4, alpha = 8, rank_stabilized = true, targets = ["q_proj", "down_proj"] }\nneftune_alpha = 5',
+    FOUR + 'precision = "bfloat16"',
     FOUR + "lora = { r = 4, dora = true }\ngradient_checkpointing = true",
 )
 

@@ -1,9 +1,15 @@
 """The two models of a finished run, and the folder of one that was trained whole."""
 
+import os
+import signal
+
 import pytest
+from tiny_model import TEXTS
+from transformers import LlamaModel
 
 import trainer
 from plugins import models
+from schemas.errors import Interrupted
 from trainer import packing
 from trainer.data import read_rows
 from trainer.loading import read_model
@@ -53,3 +59,38 @@ def test_eval_and_chat_compare_a_full_run_with_its_base(run):
     found = run.evaluate(device="cpu")
     assert found.tuned.loss < found.base.loss - 0.1
     assert run.chat("The dragon", max_new_tokens=8) != run.chat("The dragon", max_new_tokens=8, base=True)
+
+
+def test_the_best_of_a_full_run_that_overfits_is_restored_not_the_last(made, tiny_model):
+    scrambled = [text[:40].upper() for text in TEXTS[30:40]]
+    lines = 'epochs = 100\neval_every = 2\nlearning_rate = 2e-2\nwarmup = 0\nschedule = "constant"\nearly_stopping = { patience = 2 }\n'
+    root, recipe = made(f'method = "full"\n{lines}', train_texts=TEXTS[:4], val_texts=scrambled)
+    run = trainer.train(recipe, root=root, quiet=True)
+    end = run.record.outcome
+    assert end.stop_reason.startswith("early stopping: val_loss did not improve")
+    assert end.best_step < end.steps
+    assert end.last_val_loss > end.val_loss + 0.01
+    with read_model(run.record, tiny_model, run.adapter, "cpu").tuned() as tuned:
+        assert val_loss(run, tuned) == pytest.approx(end.val_loss, abs=1e-5)
+
+
+def test_a_full_run_that_was_interrupted_ends_as_if_it_had_not_been(made, monkeypatch):
+    root, recipe = made('method = "full"\nlearning_rate = 3e-3\nmax_steps = 6\neval_every = 2\n')
+    whole = trainer.train(recipe, root=root, quiet=True)
+    steps = 0
+    forward = LlamaModel.forward
+
+    def struck(self, *args, **more):
+        nonlocal steps
+        steps += self.training
+        if steps == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return forward(self, *args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LlamaModel, "forward", struck)
+        with pytest.raises(Interrupted):
+            trainer.train(recipe, root=root, quiet=True)
+    resumed = trainer.train(recipe, root=root, quiet=True, resume=True)
+    one, other = ((run.adapter / "model.safetensors").read_bytes() for run in (whole, resumed))
+    assert one == other

@@ -9,6 +9,7 @@ from transformers.models.llama.modeling_llama import LlamaMLP
 
 import trainer
 from plugins.backends import peft
+from schemas.errors import UserError
 from trainer import packing
 from trainer.data import read_rows
 from trainer.loading import read_model
@@ -144,3 +145,17 @@ def test_a_4_bit_run_learns_on_a_gpu_and_is_read_again_as_it_was_measured(made, 
     end = run.record.outcome
     assert end.val_loss < end.first_val_loss - 0.01
     assert again(run, tiny_model, "cuda") == pytest.approx(end.val_loss, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ('quantization = "4bit"', "needs a CUDA GPU, but this run is on cpu"),
+        ('method = "full"\nbackend = "unsloth"', 'write backend = "peft"'),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_a_run_begins(made, lines, message):
+    root, recipe = made(lines)
+    with pytest.raises(UserError, match=message):
+        trainer.train(recipe, root=root, quiet=True, device="cpu")
+    assert not (root / "runs").exists()
