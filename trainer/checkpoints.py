@@ -35,7 +35,9 @@ class Checkpoint:
     path: Path
     step: int
     best: int | None
-    """The step of the best adapter when it was written, which a resumed run needs."""
+    """The step of the best adapter when it was written, which a resumed run needs …"""
+    best_digest: str | None = None
+    """… and what it was (`trainer.record.adapter_digest`)."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class Checkpoints:
     owner: str
     """Whose they are: `trainer.runs.seal_of` the run."""
 
-    def write(self, step: int, fill: Callable[[Path], None], best: int | None = None) -> None:
+    def write(
+        self, step: int, fill: Callable[[Path], None], best: int | None = None, best_digest: str | None = None
+    ) -> None:
         """Let `fill` write the files of a step, then seal them; older ones than `KEPT` go. OSError leaves those that stand as they are."""
         stage = self.folder / f".new-{step}"
         shutil.rmtree(stage, ignore_errors=True)
@@ -56,7 +60,14 @@ class Checkpoints:
             files = {name: sha256_file(path) for name, path in _files(stage)}
             for _, path in _files(stage):
                 _to_disk(path)
-            write_json(stage / SEAL, {"owner": self.owner, "step": step, "best": best, "files": files})
+            seal = {
+                "owner": self.owner,
+                "step": step,
+                "best": best,
+                "best_digest": best_digest,
+                "files": files,
+            }
+            write_json(stage / SEAL, seal)
             place = self.folder / f"checkpoint-{step}"
             shutil.rmtree(place, ignore_errors=True)
             stage.rename(place)
@@ -64,7 +75,17 @@ class Checkpoints:
         finally:
             shutil.rmtree(stage, ignore_errors=True)
         for old in self.standing()[KEPT:]:
-            shutil.rmtree(old.path)
+            gone = (
+                self.folder / f".old-{old.step}"
+            )  # renamed first: a kill amid the deleting must not leave a part under its name
+            old.path.rename(gone)
+            shutil.rmtree(gone)
+
+    def clear_up(self) -> None:
+        """Drop what a kill left half written or half deleted. Only while the run is held."""
+        for pattern in (".new-*", ".old-*"):
+            for path in self.folder.glob(pattern):
+                shutil.rmtree(path, ignore_errors=True)
 
     def standing(self) -> list[Checkpoint]:
         """Every one with a seal, newest first; what is in them is not looked at."""
@@ -72,7 +93,7 @@ class Checkpoints:
         for path in self.folder.glob("checkpoint-*"):
             seal = _seal(path)
             if seal is not None:
-                found.append(Checkpoint(path, int(seal["step"]), seal.get("best")))
+                found.append(Checkpoint(path, int(seal["step"]), seal.get("best"), seal.get("best_digest")))
         return sorted(found, key=lambda one: one.step, reverse=True)
 
     def torn(self) -> list[Path]:

@@ -142,7 +142,7 @@ def _steps(run: Run, watch: Watch | None, trainer: Any, checkpoint: Checkpoint |
     done = checkpoint.step if checkpoint else 0
     if watch and checkpoint:
         watch.progress.say(f"{run.spec} goes on after step {done}")
-        watch.take_up(done, last)
+        watch.take_up(checkpoint, last)
     if watch:
         watch.begin(run.spec, run.path, last, done)
     if processes.told(done < last and (watch is None or watch.end is None)):
@@ -161,6 +161,7 @@ def _check_packing(plan: Plan, loaded: Loaded, collator: Collator, precision: st
 
 def _newest(checkpoints: Checkpoints, run: Run, *, quiet: bool) -> Checkpoint | None:
     """The checkpoint to go on from. Those that are not whole are named; adapters of a run that begins anew go. Raises Mismatch or Corruption."""
+    checkpoints.clear_up()
     for path in checkpoints.torn():
         say(f"{path} is not whole (it has no seal), so it is passed over", quiet=quiet)
     found = checkpoints.newest()

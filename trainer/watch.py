@@ -19,12 +19,13 @@ from schemas.errors import Corruption
 from schemas.recipe import Train
 from trainer.budget import Budget
 from trainer.callbacks import Callbacks
-from trainer.checkpoints import Checkpoints, unwritable
+from trainer.checkpoints import Checkpoint, Checkpoints, unwritable
 from trainer.divergence import Divergences
 from trainer.interrupt import Interrupt
 from trainer.journal import Journal
 from trainer.measure import Measure, RowTooLarge
 from trainer.progress import Progress
+from trainer.record import adapter_digest
 from trainer.stopping import End, Stopper
 from trainer.trackers import Trackers
 
@@ -60,13 +61,16 @@ class Watch(TrainerCallback):
         self.callbacks = callbacks
         self.trackers = trackers
         self.end: End | None = None
+        self._best_digest: str | None = None
         self.tokens = 0
         """Trained tokens, counted by the training step."""
 
     # ------------------------------------------------------------------------------------------------ resuming
 
-    def take_up(self, step: int, last: int) -> None:
-        """Replay the journal of an interrupted run of `last` steps up to `step`, as if it had been watched. Raises Corruption."""
+    def take_up(self, checkpoint: Checkpoint, last: int) -> None:
+        """Replay the journal of an interrupted run of `last` steps up to a checkpoint, as if it had been watched. Raises Corruption."""
+        step = checkpoint.step
+        self._take_up_best(checkpoint)
         self.journal.take_up(step)
         trained = list(self.journal.of("train"))
         if [row["step"] for row in trained] != list(range(1, step + 1)):
@@ -85,6 +89,18 @@ class Watch(TrainerCallback):
             self.end = (self.stopper and self.stopper.end()) or self.budget.end(
                 step, self.journal.seconds, self.tokens
             )
+
+    def _take_up_best(self, checkpoint: Checkpoint) -> None:
+        """The best adapter must be the one that stood when the checkpoint was written: it may be what the run keeps."""
+        if checkpoint.best is None:
+            return
+        path = self.best_path(checkpoint.best)
+        if adapter_digest(path) != checkpoint.best_digest:
+            raise Corruption(
+                f"{path}, the best adapter when {checkpoint.path.name} was written, is gone or was changed, and the run may have to keep it. Put "
+                "it back, or leave out --resume to start a new run."
+            )
+        self._best_digest = checkpoint.best_digest
 
     def begin(self, run: str, folder: Path, steps: int, step: int) -> None:
         """Tell the callbacks that the run begins, or goes on after `step`; one of them may end it there."""
@@ -136,7 +152,8 @@ class Watch(TrainerCallback):
         """Write one; where the disk will not take it and an older one stands, say so and go on. Raises StorageError."""
         try:
             self.journal.write()
-            self.checkpoints.write(step, fill, self.stopper.best_step if self.stopper else None)
+            best = self.stopper.best_step if self.stopper else None
+            self.checkpoints.write(step, fill, best, self._best_digest)
         except Exception as error:
             standing = self.checkpoints.standing()
             refused = unwritable(
@@ -192,6 +209,7 @@ class Watch(TrainerCallback):
         value = self._value(step)
         if self.stopper and value is not None and self.stopper.see(step, value):
             self.save(self.best_path(step))
+            self._best_digest = adapter_digest(self.best_path(step))
         self.journal.write()
         self.progress.say(self.progress.line())
 

@@ -38,6 +38,25 @@ def test_one_without_a_seal_is_passed_over_for_the_one_before(checkpoints):
     assert checkpoints.newest().step == 6
 
 
+def test_a_kill_amid_the_deleting_of_an_old_one_leaves_no_part_of_it(checkpoints, monkeypatch):
+    """Seen in a run that was killed again and again: without a seal it stood for ever."""
+    remove = shutil.rmtree
+
+    def killed(path, **more):
+        if path.name.endswith("-4"):
+            (path / "seal.json").unlink()
+            raise KeyboardInterrupt
+        remove(path, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            checkpoints.write(8, fill)
+    assert checkpoints.torn() == []
+    checkpoints.clear_up()
+    assert {path.name for path in checkpoints.folder.iterdir()} == {"checkpoint-6", "checkpoint-8"}
+
+
 @pytest.mark.parametrize("change", ["bytes", "gone", "one more", "a link"])
 def test_one_that_was_changed_is_refused_and_the_file_named(checkpoints, change, tmp_path):
     folder = checkpoints.folder / "checkpoint-6"

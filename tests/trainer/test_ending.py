@@ -217,13 +217,13 @@ def full_disk(monkeypatch, when):
     """A disk that takes no file of a checkpoint while `when(step)`."""
     write = Checkpoints.write
 
-    def full(self, step, fill, best=None):
+    def full(self, step, fill, *best):
         def refuse(folder):
             fill(folder)
             if when(step):
                 raise OSError(errno.ENOSPC, "No space left on device")
 
-        write(self, step, refuse, best)
+        write(self, step, refuse, *best)
 
     monkeypatch.setattr(Checkpoints, "write", full)
 

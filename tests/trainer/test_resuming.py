@@ -11,7 +11,7 @@ from cut_runs import Cut, cut_and_resume, cut_at, told
 from tiny_model import TEXTS
 
 import trainer
-from schemas.errors import NotFound, UserError
+from schemas.errors import Corruption, NotFound, UserError
 from trainer import ending, plot
 from trainer.resuming import Resumable, random_numbers, set_random_numbers
 
@@ -111,6 +111,22 @@ def test_a_checkpoint_holds_no_pickle(made, monkeypatch):
     }  # fmt: skip
     monkeypatch.setattr(torch, "load", lambda *args, **more: pytest.fail("torch.load was called"))
     trainer.train(recipe, root=root, resume=True, quiet=True)
+
+
+def test_a_best_adapter_that_was_changed_while_the_run_lay_is_refused(made, monkeypatch):
+    root, recipe = made("max_steps = 6\neval_every = 2")
+    with monkeypatch.context() as patch:
+        cut_at(5, patch)
+        with pytest.raises(Cut):
+            trainer.train(recipe, root=root, quiet=True)
+    file = trainer.open("tale/1", root=root).path / "best/step-4/adapter_model.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(
+        Corruption, match=r"step-4, the best adapter when checkpoint-4 was written, is gone or was changed"
+    ):
+        trainer.train(recipe, root=root, resume=True, quiet=True)
 
 
 def test_every_generator_goes_on_where_it_was():
