@@ -1,11 +1,14 @@
 """Training runs that are cut off, and what a run told, to be compared.
 
-from cut_runs import Cut, cut_and_resume, cut_at, told
+from cut_runs import Cut, cut_and_resume, cut_at, quick, told
 """
+
+import gc
 
 import pytest
 
 import trainer
+from trainer import machine, plot
 from trainer.watch import Watch
 
 CLOCK = {"seconds", "tokens_per_second", "memory"}
@@ -43,3 +46,11 @@ def told(run) -> tuple:
     end = run.record.outcome.model_dump(exclude={"seconds", "tokens_per_second", "peak_memory"})
     (weights,) = run.adapter.glob("*.safetensors")
     return rows, end, weights.read_bytes()
+
+
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    """Leave out what takes longer than a run of nine steps: pictures, the machine's speed, and going through all libraries' objects at its end."""
+    monkeypatch.setattr(plot, "draw", lambda story, folder: [])
+    monkeypatch.setattr(machine, "TRIAL_SECONDS", 0)
+    gc.freeze()

@@ -6,23 +6,19 @@ import signal
 import threading
 
 import pytest
-from cut_runs import Cut, cut_at, told
+from cut_runs import Cut, cut_at, quick, told  # noqa: F401  quick is a fixture
 from safetensors.torch import load_file, save_file
 from tiny_model import TEXTS
 
 import trainer
 from schemas.errors import Diverged, Interrupted, NotFound, StorageError, UserError
-from trainer import ending, journal, plot, runs
+from trainer import ending, journal, runs
 from trainer.checkpoints import Checkpoints
 from trainer.watch import Watch
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 PLAIN = "max_steps = 8\neval_every = 2\nearly_stopping = false"
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """They take longer than these runs."""
-    monkeypatch.setattr(plot, "draw", lambda story, folder: [])
 
 
 def bend_losses(monkeypatch, bend):

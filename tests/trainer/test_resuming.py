@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 import transformers.trainer
-from cut_runs import Cut, cut_and_resume, cut_at, told
+from cut_runs import Cut, cut_and_resume, cut_at, quick, told  # noqa: F401  quick is a fixture
 from tiny_model import TEXTS
 
 import trainer
 from schemas.errors import Corruption, NotFound, UserError
-from trainer import ending, plot
+from trainer import ending
 from trainer.resuming import Resumable, random_numbers, set_random_numbers
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 TRAIN = "max_steps = 9\nlora = { dropout = 0.1 }\nwarmup = 0.3\n"
 MADE = {
@@ -22,12 +24,6 @@ MADE = {
     "whole model": 'packing = false\neval_every = 2\nmethod = "full"\nneftune_alpha = 5',
 }
 """Twelve rows make three steps an epoch, and two when they are packed: so there are checkpoints within an epoch and at an epoch's end."""
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """They take longer than these runs, and are no part of what is compared."""
-    monkeypatch.setattr(plot, "draw", lambda story, folder: [])
 
 
 @pytest.fixture(scope="module")
