@@ -26,8 +26,9 @@ def load_base(model: Path, train: Train, device: str, *, weights: Path | None = 
     rows = base.get_input_embeddings().num_embeddings
     if len(tokenizer) > rows:
         raise Mismatch(
-            f"the tokenizer in {model} has {len(tokenizer):,} tokens, but the model only {rows:,} embeddings, so some tokens have none. "
-            "They are not of one model; fetch it anew: gristmill models pull NAME"
+            f"the tokenizer in {model} has {len(tokenizer):,} tokens, but the model only {rows:,} embeddings, so the last ones, such as "
+            f'"{tokenizer.convert_ids_to_tokens(len(tokenizer) - 1)}", have none and would end the run where a row holds one. Take them out of '
+            "tokenizer.json and tokenizer_config.json, or take the tokenizer that the model came with; then build again."
         )
     return base, tokenizer
 
