@@ -94,5 +94,7 @@ def test_a_tokenizer_that_nothing_gives_an_end_is_refused(model):
 
 def test_a_tokenizer_with_more_tokens_than_the_model_has_embeddings_is_another_models(model):
     edit(model / "tokenizer_config.json", additional_special_tokens=["<|one|>", "<|two|>"])
-    with pytest.raises(Mismatch, match="has 302 tokens, but the model only 300 embeddings, so the last ones, such as "<|two|>""):
+    with pytest.raises(
+        Mismatch, match=r'has 302 tokens, but the model only 300 embeddings.*such as "<\|two\|>"'
+    ):
         load(model)
