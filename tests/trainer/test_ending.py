@@ -111,6 +111,18 @@ def test_without_early_stopping_it_keeps_the_checkpoint_from_before(made, monkey
     assert "more than 2 nats above its median" in end.stop_reason
 
 
+def test_a_resumed_run_knows_what_its_loss_was_before_it_was_cut(made, monkeypatch):
+    """Its first losses are bad already: only the journal tells that they are."""
+    bend_losses(monkeypatch, lambda step, loss: loss + 10 * (step >= 6))
+    root, recipe = made("max_steps = 12\neval_every = 5")
+    with monkeypatch.context() as patch:
+        cut_at(7, patch)
+        with pytest.raises(Cut):
+            trainer.train(recipe, root=root)
+    end = trainer.train(recipe, root=root, resume=True).record.outcome
+    assert (end.ended, end.steps, end.best_step) == ("diverged", 8, 5)
+
+
 def test_a_loss_that_is_no_number_ends_the_run_at_once(made, monkeypatch):
     bend_losses(monkeypatch, lambda step, loss: math.nan if step == 5 else loss)
     root, recipe = made(PLAIN)
