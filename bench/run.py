@@ -1,6 +1,6 @@
 """gristmill against its peers, part by part; RESULTS.md and results.json beside this file are what comes of it.
 
-    .venv/bin/python bench/run.py [filters language cleaners dedup pipeline parity crawl train million] [--runs 3] [--documents N]
+    .venv/bin/python bench/run.py [filters language cleaners dedup pipeline parity crawl train packing million] [--runs 3] [--documents N]
 
 Sets up the peers in an environment of their own and builds the corpus from Debian packages, both under .bench, once; all parts take three
 quarters of an hour on 2 cores. With --documents, every part takes so many, and the report is printed instead of written.
@@ -17,7 +17,7 @@ from typing import Any
 
 from bench import debian, environment, report
 from bench.measure import machine, say
-from bench.parts import cleaners, crawl, dedup, filters, language, million, parity, pipeline, train
+from bench.parts import cleaners, crawl, dedup, filters, language, million, packing, parity, pipeline, train
 from bench.setting import CORES, REPO, Setting
 
 PARTS = {
@@ -29,6 +29,7 @@ PARTS = {
     "parity": parity,
     "crawl": crawl,
     "train": train,
+    "packing": packing,
     "million": million,
 }
 
