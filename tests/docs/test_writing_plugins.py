@@ -29,7 +29,7 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTA
 PYTHON = [code for language, code in BLOCKS if language == "python"]
 TOML = [code for language, code in BLOCKS if language == "toml"]
 COMMANDS = [line for language, code in BLOCKS if not language for line in code.splitlines()]
-SITE, DIARY, BETTER, CLEANER, FILTER = PYTHON
+SITE, DIARY, BETTER, CLEANER, FILTER, OPTIMIZER, CALLBACK = PYTHON
 
 
 def held(file: Path, code: str, **options: Any) -> dict[str, Outcome]:
@@ -78,6 +78,26 @@ def test_the_cleaner_does_what_its_docstring_says_and_needs_its_loop(tmp_path: P
 
 def test_the_filter_keeps_the_contract(tmp_path: Path) -> None:
     assert states(held(tmp_path / "filters.py", FILTER)) == {"pass"}
+
+
+def test_the_optimiser_steps_by_signs_and_keeps_the_contract(tmp_path: Path) -> None:
+    assert states(held(tmp_path / "lion.py", OPTIMIZER)) == {"pass"}
+    torch = pytest.importorskip("torch")
+    (entry,) = local_entries(tmp_path / "lion.py")
+    weights = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+    lion = entry.load()().make([{"params": [weights]}], learning_rate=0.1, weight_decay=0.5)  # type: ignore[attr-defined]
+    weights.grad = torch.tensor([3.0, -0.1])
+    lion.step()
+    assert weights.tolist() == pytest.approx([1 - 0.05 - 0.1, -2 + 0.1 + 0.1])
+    assert lion.state_dict()["state"][0]["mean"].tolist() == pytest.approx([0.3, -0.01])
+
+
+def test_the_callback_ends_a_calm_run_and_keeps_the_contract(tmp_path: Path) -> None:
+    assert states(held(tmp_path / "calm.py", CALLBACK)) == {"pass"}
+    (entry,) = local_entries(tmp_path / "calm.py")
+    calm = entry.load()(steps=2)
+    told = [calm.step({"grad_norm": norm}) for norm in (0.001, 1.0, 0.001, 0.001)]  # type: ignore[attr-defined]
+    assert told == [None, None, None, "2 gradients below 0.01"]
 
 
 def test_the_recipe_names_all_three(tmp_path: Path) -> None:
