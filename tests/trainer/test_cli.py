@@ -70,10 +70,10 @@ def test_a_dry_run_prints_the_preflight(made):
 
 
 def test_numbers_that_are_none_are_null_in_json(made):
-    root, recipe = made("max_steps = 5\nearly_stopping = false\neval_every = 5\nlearning_rate = 1e30")
+    """The only step's own loss is a number; what it did to the weights is not."""
+    root, recipe = made("max_steps = 1\nearly_stopping = false\nlearning_rate = 1e30")
     trained = last(call("train", recipe, "--root", root, "--json"))
-    assert trained["train_loss"] is None
-    assert "became nan" in trained["stop_reason"]
+    assert trained["val_loss"] is None
     tuned = last(call("eval", "tale", "--root", root, "--json"))["tuned"]
     assert (tuned["loss"], tuned["perplexity"]) == (None, None)
     assert "NaN" not in (root / "runs/tale/1/gristmill.json").read_text()
