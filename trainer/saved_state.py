@@ -29,7 +29,7 @@ def write_state(folder: Path, state: Any) -> None:
 
     tensors: dict[str, Any] = {}
     tree = _encode(state, "state", tensors)
-    save_file(tensors, folder / TENSORS)
+    save_file(_apart(tensors), folder / TENSORS)
     (folder / TREE).write_text(json.dumps(tree, allow_nan=False), encoding="utf-8")
 
 
@@ -76,6 +76,16 @@ def _encode(value: Any, place: str, tensors: dict[str, Any]) -> Any:
         f"{place} is a {type(value).__name__}, which a checkpoint cannot hold without a pickle, so this run could not be resumed. "
         "Take another optimizer or schedule, or let its state_dict hold tensors, numbers, texts, lists and dicts only."
     )
+
+
+def _apart(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Each tensor in memory of its own: bitsandbytes keeps one table of quantiles for all weights, and safetensors writes nothing twice."""
+    seen: set[int] = set()
+    found: dict[str, Any] = {}
+    for name, tensor in tensors.items():
+        found[name] = tensor.clone() if tensor.data_ptr() in seen else tensor
+        seen.add(tensor.data_ptr())
+    return found
 
 
 def _alone(tensor: Any) -> Any:

@@ -195,6 +195,41 @@ def test_embeddings_keep_whole_moments_where_others_have_eight_bits(tmp_path):
     assert kinds == {"words.weight": torch.float32, "out.weight": torch.uint8}
 
 
+def test_eight_bit_moments_go_through_a_checkpoint_and_on_as_if_never_stopped(tmp_path):
+    pytest.importorskip("bitsandbytes")
+    from trainer.saved_state import read_state, write_state
+
+    train = Train(optimizer="adamw-8bit", learning_rate=0.1, warmup=0)
+
+    def started() -> tuple[nn.Module, tuple]:
+        torch.manual_seed(0)
+        model = nn.ModuleList(
+            nn.Linear(64, 80, bias=False) for _ in range(2)
+        )  # two, which share bitsandbytes' tables
+        return model, make(model, train, STEPS, spec_of("adamw-8bit"))
+
+    def steps(model: nn.Module, pair: tuple, seeds: range) -> None:
+        for seed in seeds:
+            draw = torch.Generator().manual_seed(seed)
+            for weight in model.parameters():
+                weight.grad = torch.randn(weight.shape, generator=draw)
+            pair[0].step()
+            pair[1].step()
+
+    whole, pair = started()
+    steps(whole, pair, range(4))
+    cut, pair = started()
+    steps(cut, pair, range(2))
+    write_state(tmp_path, {"optimizer": pair[0].state_dict(), "scheduler": pair[1].state_dict()})
+    again, fresh = started()
+    again.load_state_dict(cut.state_dict())
+    saved = read_state(tmp_path)
+    fresh[0].load_state_dict(saved["optimizer"])
+    fresh[1].load_state_dict(saved["scheduler"])
+    steps(again, fresh, range(2, 4))
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
+
+
 def spec_of(name: str):
     import tempfile
     from pathlib import Path
