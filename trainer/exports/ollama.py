@@ -51,7 +51,9 @@ def go_template(spoken: Spoken) -> str:
         return "{{ .Prompt }}"
     taken, speaker = spoken.form.taken, spoken.form.speaker()
     pieces = _pieces(taken, speaker if speaker and CHAR.fullmatch(speaker) else "")
-    shared = _shared_end(pieces.head, pieces.after_system, pieces.again) if taken.system else _shared_end(pieces.head, pieces.again)  # fmt: skip
+    # What opens each user turn, the mark that ends the model's left out.
+    heads = [pieces.head, *([pieces.after_system] if taken.system else [])]
+    shared = _shared_end(*heads, pieces.again.removeprefix(taken.end))
     opening = _literal(pieces.head.removesuffix(shared))
     system = ""
     first = ""

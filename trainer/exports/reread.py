@@ -79,15 +79,12 @@ def gguf_faults(file: Path, ours: Any, spoken: Spoken, size: int) -> list[str]:
     tokens, known = told("tokenizer.ggml.tokens") or [], ours.convert_ids_to_tokens(range(len(ours)))
     if tokens[: len(known)] != known or len(tokens) < size:
         faults.append("its vocabulary numbers other words")
-    for key, number in (
-        ("eos", spoken.eos),
-        ("eot", spoken.end if spoken.end != spoken.eos else None),
-        ("bos", spoken.bos),
-    ):
-        if number is not None and told(f"tokenizer.ggml.{key}_token_id") != number:
-            faults.append(
-                f"tokenizer.ggml.{key}_token_id is {told(f'tokenizer.ggml.{key}_token_id')}, not {number}"
-            )
+    ends = {told(f"tokenizer.ggml.{key}_token_id") for key in ("eos", "eot")}
+    # Where a turn's end mark is not the end token, llama.cpp's own converter names one of the two; which ends an answer is what counts.
+    if not {spoken.eos if spoken.end is None else spoken.end} <= ends <= {spoken.eos, spoken.end, None}:
+        faults.append(f"it ends answers with the tokens {sorted(ends - {None})}, not with {spoken.ends}")
+    if spoken.bos is not None and told("tokenizer.ggml.bos_token_id") != spoken.bos:
+        faults.append(f"its begin token is {told('tokenizer.ggml.bos_token_id')}, not {spoken.bos}")
     types = told("tokenizer.ggml.token_type") or []
     faults += [f"the end mark {ours.convert_ids_to_tokens(n)!r} is no control token" for n in spoken.ends if types[n : n + 1] != [3]]  # fmt: skip
     if spoken.form is not None:
@@ -97,12 +94,14 @@ def gguf_faults(file: Path, ours: Any, spoken: Spoken, size: int) -> list[str]:
 
 def gguf_reading_faults(file: Path, ours: Any, texts: Sequence[str]) -> list[str]:
     """Whether transformers' tokenizer of a GGUF file reads texts as `ours` does. Asked only where it follows the file's rules: transformers
-    cuts words as GPT-2 does, whatever `tokenizer.ggml.pre` says."""
+    cuts words by the architecture, whatever `tokenizer.ggml.pre` says, and gives a Qwen2 special tokens of its own."""
     import gguf
     from transformers import AutoTokenizer
 
-    pre = gguf.GGUFReader(file).get_field("tokenizer.ggml.pre")
-    if pre is None or pre.contents() not in {"gpt-2", "default"}:
+    reader = gguf.GGUFReader(file)
+    keys = ("general.architecture", "tokenizer.ggml.pre")
+    rules = tuple(field.contents() for key in keys if (field := reader.get_field(key)) is not None)
+    if rules not in {("llama", "gpt-2"), ("llama", "default")}:
         return []
     with quiet():
         tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
