@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from schemas.errors import UserError
 from trainer.journal import Row
 from trainer.verdict import verdict
 
@@ -24,6 +25,8 @@ WIDTH = 100
 """Characters of a note on one line."""
 FEWEST = 8
 """Steps below which a smoothed line would say nothing more."""
+SPIKES = 20
+"""Losses below which all are shown."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ def _rates(axes: Any, story: Story) -> bool:
     steps, rates = story.of("train", "learning_rate")
     if not rates:
         return False
-    axes.plot(steps, rates, color=SMOOTH, lw=2)
+    axes.plot(steps, rates, color=SMOOTH, lw=2, marker=_dots(rates))
     peak = max(rates)
     axes.plot([], [], " ", label=f"peak {peak:.2g} at step {steps[rates.index(peak)]}, last {rates[-1]:.2g}")
     axes.set_ylim(0, 1.12 * peak or 1)
@@ -168,13 +171,23 @@ def _norms(axes: Any, story: Story) -> bool:
 def _line(axes: Any, steps: list[int], values: list[float], name: str) -> None:
     """Each step pale, and over it the smoothed line."""
     few = len(values) < FEWEST
-    axes.plot(steps, values, color=SMOOTH if few else RAW, lw=1.8 if few else 1, label=f"{name}, each step" if values else "_")  # fmt: skip
+    axes.plot(steps, values, color=SMOOTH if few else RAW, lw=1.8 if few else 1, marker=_dots(values), label=f"{name}, each step" if values else "_")  # fmt: skip
     if not few:
         axes.plot(steps, smoothed(values), color=SMOOTH, lw=2, label=f"{name}, smoothed")
 
 
+def _dots(values: list[float]) -> str:
+    """A mark for each of a few values: a line through one is none."""
+    return "." if len(values) < FEWEST else ""
+
+
 def _keep_in_sight(axes: Any, values: list[float]) -> None:
-    """A spike a hundred times as high would press the rest flat: it leaves the frame, and the legend says so."""
+    """A spike a hundred times as high would press the rest flat: it leaves the frame, and the legend says so.
+
+    Of a few values none is a spike: what stands above the rest is where the run began.
+    """
+    if len(values) < SPIKES:
+        return
     ordered = sorted(values)
     low, high = ordered[0], ordered[int(0.9 * (len(ordered) - 1))]
     room = max(high - low, 1e-3)
@@ -212,6 +225,10 @@ def _frame(axes: Any, story: Story, *, note: bool, x: str = "optimiser step") ->
 
 
 def _save(figure: Any, path: Path) -> Path:
+    if not path.parent.is_dir():
+        raise UserError(
+            f"there is no folder {path.parent} to draw {path.name} in. Make it: mkdir -p {path.parent}"
+        )
     temporary = path.with_name(f".{path.name}.tmp")
     figure.savefig(temporary, dpi=150, format="png")
     temporary.replace(path)

@@ -10,7 +10,7 @@ import pytest
 
 from trainer import journal as journals
 from trainer.journal import METRICS, Journal, rate, read_rows
-from trainer.plot import Story, draw, draw_together, smoothed
+from trainer.plot import Story, _figure, _losses, draw, draw_together, smoothed
 from trainer.progress import Progress
 
 
@@ -173,3 +173,13 @@ def test_a_run_that_went_wild_is_drawn_too(tmp_path, clock):
     assert len(pictures(tmp_path, journal.rows, clip=1.0)) == 3
     draw_together({"tale/1": journal.rows, "tale/2": []}, tmp_path / "both.png", title="two", best="tale/1")
     assert (tmp_path / "both.png").is_file()
+
+
+@pytest.mark.parametrize("losses", [[5.0], [5.0, 4.0], [6.9, 4.0, 3.99, 3.98]], ids=["one", "two", "four"])
+def test_every_step_of_a_short_run_is_in_its_picture(losses):
+    rows = [{"step": step, "kind": "train", "loss": loss} for step, loss in enumerate(losses, 1)]
+    _, axes = _figure(height=4)
+    assert _losses(axes, Story("tale/1", rows))
+    low, high = axes.get_ylim()
+    assert low <= min(losses) <= max(losses) <= high
+    assert axes.lines[0].get_marker() == "."  # a line through one point is none
