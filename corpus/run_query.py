@@ -49,7 +49,7 @@ RUNS = pa.schema([
     pa.field("sweep", pa.int64()),
     pa.field("train", pa.string()),
 ])
-"""One row a run. `status` is finished, started (at work, or killed) or unreadable; `test_loss` is of the last opening of the test split;
+"""One row a run. `status` is finished, started (at work, or killed) or unreadable; `test_loss` is of the last opening of the test split that measured it;
 `train` is the recipe's [train] as JSON: `train->>'learning_rate'`."""
 
 
@@ -101,7 +101,9 @@ def _row(folder: Path) -> dict[str, Any]:
             "device": record.get("device"),
             **{column: end.get(column) for column in OUTCOME},
             "openings": len(openings),
-            "test_loss": openings[-1].get("tuned_loss") if openings else None,
+            "test_loss": next(
+                (loss for one in reversed(openings) if (loss := one.get("tuned_loss")) is not None), None
+            ),
             "sweep": record.get("sweep"),
             "train": json.dumps(record.get("train")),
         }

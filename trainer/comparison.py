@@ -38,7 +38,7 @@ class Listed:
     val_loss: float | None = None
     """Of the adapter that was kept; of a run that has not ended the best so far."""
     test_loss: float | None = None
-    """Of the tuned model, where the test split was opened: the last time."""
+    """Of the tuned model, where the test split was opened: the last time it was measured. A look broken off, or by the harness, has none."""
     openings: int = 0
     tokens_per_second: float | None = None
     """Trained tokens in a second of training, evaluations left out."""
@@ -108,7 +108,9 @@ def row(run: Run) -> Listed:
         steps=end.steps if end else max((one["step"] for one in rows), default=0),
         best_step=end.best_step if end else best["step"] if best else None,
         val_loss=end.val_loss if end else best["loss"] if best else None,
-        test_loss=record.openings[-1].tuned_loss if record.openings else None,
+        test_loss=next(
+            (one.tuned_loss for one in reversed(record.openings) if one.tuned_loss is not None), None
+        ),
         openings=len(record.openings),
         tokens_per_second=rate(rows),
         minutes=(end.seconds if end else rows[-1]["seconds"] if rows else 0.0) / 60,

@@ -19,7 +19,7 @@ def write_run(root: Path, number: int = 1, *, metrics: bool = True, **more) -> P
     folder.mkdir(parents=True)
     record = {
         "run": f"tale/{number}", "status": "finished", "corpus": "tale@1", "base": {"name": "tiny"}, "backend": "peft", "device": "cpu",
-        "train": {"learning_rate": 2e-4}, "outcome": {"steps": 2, "val_loss": 2.5}, "openings": [{"at": "now", "tuned_loss": 2.75}],
+        "train": {"learning_rate": 2e-4}, "outcome": {"steps": 2, "val_loss": 2.5}, "openings": [{"at": "then", "tuned_loss": 2.75}, {"at": "now"}],
     }  # fmt: skip
     (folder / "gristmill.json").write_text(json.dumps(record | more))
     if metrics:

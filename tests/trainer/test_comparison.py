@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 import trainer
-from schemas.errors import Corruption, NotFound
+from schemas.errors import Corruption, NotFound, UserError
 from schemas.manifest import SplitRecord
 from trainer import runs as on_disk
 from trainer.commands.runs import as_table, runs, side_by_side
@@ -78,6 +78,22 @@ def test_every_run_is_a_row_whatever_became_of_it(begun, tmp_path):
     assert (rows[1].val_loss, rows[1].steps, rows[1].best_step, rows[1].minutes) == (2.7, 1, 1, 1.0)  # so far
     assert "not a run's record" in rows[2].stop_reason
     assert (rows[4].run, rows[4].steps, rows[4].val_loss) == (young.spec, 0, None)
+
+
+def test_a_look_that_measured_nothing_hides_no_test_loss(begun):
+    looks = (Opening(at="then", base_loss=3.0, tuned_loss=2.0), Opening(at="now"))
+    measured, broken = begun(openings=looks), begun(openings=looks[1:])
+    rows = listing(measured.root)
+    assert [(row.test_loss, row.openings) for row in rows] == [(2.0, 2), (None, 1)]
+    told = next(line for line in side_by_side(compare([measured, broken])) if line.startswith("test loss"))
+    assert told.split("  ")[-1].strip() == "not measured"
+    assert "2.0000 (opened 2x)" in told
+
+
+def test_a_picture_for_a_folder_that_is_not_there_says_how_to_make_it(begun, tmp_path):
+    begun()
+    with pytest.raises(UserError, match="Make it: mkdir -p"):
+        call("--root", tmp_path, "--plot", tmp_path / "none/x.png")
 
 
 def test_overfitting_is_told_in_the_table_and_in_words_beside(begun):

@@ -89,7 +89,7 @@ def side_by_side(found: Comparison) -> Iterator[str]:
     facts: dict[str, list[str]] = {
         "status": [row.status for row in found.runs],
         "corpus": [row.corpus or "" for row in found.runs],
-        "base": [row.model or "" for row in found.runs],
+        "base": [Path(row.model).name if row.model else "" for row in found.runs],
         "steps": [_shown(row.steps) for row in found.runs],
         "best step": [_shown(row.best_step) for row in found.runs],
         "val loss": [_number(row.val_loss, ".4f") or "" for row in found.runs],
@@ -151,7 +151,7 @@ def _ended(row: Listed) -> str:
 
 def _test(row: Listed) -> str:
     opened = f" (opened {row.openings}x)" if row.openings > 1 else ""
-    return f"{_number(row.test_loss, '.4f') or ('broken off' if row.openings else 'sealed')}{opened}"
+    return f"{_number(row.test_loss, '.4f') or ('not measured' if row.openings else 'sealed')}{opened}"
 
 
 def _number(value: float | None, form: str) -> str | None:
