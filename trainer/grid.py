@@ -11,7 +11,7 @@ import itertools
 import math
 import random
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas.errors import Fault, RecipeError, UserError, nearest
@@ -41,13 +41,35 @@ def parse(assignments: Sequence[str]) -> Grid:
                 Fault(assignment, "is no KEY=VALUE,VALUE,…; write, for one: train.learning_rate=1e-4,2e-4")
             )
             continue
+        key = key.strip()
         if key in grid:
             wrong.append(Fault(key, "is given twice; put all its values behind one ="))
             continue
-        grid[key.strip()] = [_value(part) for part in _parts(values)]
+        grid[key] = [_value(part) for part in _parts(values)]
     if wrong:
         raise RecipeError("sweep", wrong)
     return grid
+
+
+def plain(grid: Mapping[str, Iterable[Any]]) -> Grid:
+    """A grid of plain values: numbers of numpy, as its `logspace` gives them, as Python has them, tuples as lists, and a value alone as the one to try.
+
+    >>> plain({"train.lora.targets": [("q_proj", "v_proj"), "all-linear"]})
+    {'train.lora.targets': [['q_proj', 'v_proj'], 'all-linear']}
+    """
+    return {
+        key: [_plain(values)]
+        if isinstance(values, (str, dict)) or not isinstance(values, Iterable)
+        else [_plain(value) for value in values]
+        for key, values in grid.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, dict):
+        return {name: _plain(below) for name, below in value.items()}
+    return [_plain(below) for below in value] if isinstance(value, (list, tuple)) else value
 
 
 def faults(grid: Mapping[str, Sequence[Any]]) -> list[Fault]:
@@ -63,6 +85,8 @@ def faults(grid: Mapping[str, Sequence[Any]]) -> list[Fault]:
             found.append(Fault(key, f"is no key of [train].{_near(key, known)}"))
         elif not values:
             found.append(Fault(key, "has no value"))
+        elif any(value is None for value in values):
+            found.append(Fault(key, "is to be None, for which a recipe has no word; try each value that can be written, and leave the key out for its default"))  # fmt: skip
         elif any(value in list(values)[:n] for n, value in enumerate(values)):
             found.append(Fault(key, f"has a value twice: {', '.join(map(str, values))}"))
     if not grid:
@@ -78,6 +102,8 @@ def combinations(
     >>> combinations({"train.epochs": [1, 2], "train.lora.r": [8, 16]})[1]
     {'train.epochs': 1, 'train.lora.r': 16}
     """
+    if draws is not None and draws < 1:
+        raise UserError(f"{draws} draws leave nothing to train. Draw one at least: --random 20")
     number = math.prod(len(values) for values in grid.values())
     if draws is None and number > MOST:
         raise UserError(f"that is {number:,} runs. Draw some of them: --random 20")

@@ -5,7 +5,8 @@ there. Its best against their averages is lenient on purpose: a run that starts 
 
 - "there" is counted in trained tokens, not steps, so that runs of other batch sizes can be compared;
 - the evaluation before the first step is left out, being the base model's in every run;
-- nothing is judged before two completed runs and a second evaluation, since a median of one is that one, and a warm-up is no run.
+- nothing is judged before two completed runs and a second evaluation, since a median of one is that one, and a warm-up is no run;
+- nor at the last step, where there is nothing left to save: the run is complete, and counts among those.
 """
 
 from __future__ import annotations
@@ -35,9 +36,12 @@ class MedianRule(Callback):
 
     curves: tuple[Curve, ...] = ()
     _seen: list[float] = PrivateAttr(default_factory=list)
+    _last: float = PrivateAttr(default=math.inf)
+    """The step at which the run ends by itself."""
 
     def begin(self, run: Mapping[str, Any]) -> str | None:
         """Take up what a run that goes on has measured before."""
+        self._last = run["steps"]
         self._seen[:] = [loss for _, loss in curve(run["rows"])]
         return None
 
@@ -46,7 +50,11 @@ class MedianRule(Callback):
         if row["step"] == 0:
             return None
         self._seen.append(row["loss"] if math.isfinite(row["loss"]) else math.inf)
-        if len(self._seen) < EVALUATIONS or (bar := median_of_averages(self.curves, row["tokens"])) is None:
+        if (
+            row["step"] >= self._last
+            or len(self._seen) < EVALUATIONS
+            or (bar := median_of_averages(self.curves, row["tokens"])) is None
+        ):
             return None
         best = min(self._seen)
         if best <= bar:

@@ -8,6 +8,7 @@ never a wrong recipe. Rejected: writing the recipe anew from its model, which lo
 from __future__ import annotations
 
 import copy
+import difflib
 import json
 import re
 import tomllib
@@ -46,14 +47,37 @@ def with_values(text: str, values: Mapping[str, Any]) -> str:
     for path, value in paths.items():
         put(wanted, path, value)
     for path, value in paths.items():
-        if not _has(tables, path) or _at(tables, path) != value:  # what it says already stays as it is written
+        if (
+            not _has(tables, path) or _at(tables, path) != value
+        ):  # what it says already stays as it is written
             text = _written(text, path, wanted)
-    if tomllib.loads(text) != wanted:
+            if _parsed(text) is None:
+                break
+    if _parsed(text) != wanted:
         raise UserError(
             f"{', '.join(values)} cannot be written into this recipe as it stands. Write [train] with a line for each key, "
             "such as: learning_rate = 2e-4"
         )
     return text
+
+
+def changed(before: str, after: str) -> list[str]:
+    r"""The lines of a recipe that another lacks, each under the header it stands under there: to be pasted.
+
+    >>> changed("[split]\nseed = 1\n[train]\nseed = 7", "[split]\nseed = 1\n[train]\nseed = 1")
+    ['[train]', 'seed = 1']
+    """
+    old, new = before.split("\n"), after.split("\n")
+    found: list[str] = []
+    shown = ""
+    for tag, _, _, first, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        for n in range(first, last) if tag in {"replace", "insert"} else ():
+            over = next((line.strip() for line in reversed(new[: n + 1]) if _header(line)), "")
+            if _header(new[n]) or not new[n].strip():
+                continue  # a header is shown with the first line below it
+            found += [over, new[n]] if over != shown else [new[n]]
+            shown = over
+    return found
 
 
 def put(tables: dict[str, Any], path: Path, value: Any) -> None:
@@ -110,6 +134,12 @@ def _written(text: str, path: Path, wanted: Mapping[str, Any]) -> str:
     tables = tomllib.loads(text)
     depth = next(n for n in range(1, len(path) + 1) if not _has(tables, path[:n]) or n == len(path))
     headers = [(one, n) for n, one in enumerate(map(_header, lines)) if one and path[: len(one)] == one and len(one) < max(depth, 2)]  # fmt: skip
+    rooted = [one for one in _rooted(lines, statements) if one.path[0] == path[0]]
+    if not headers and rooted:
+        depth = max(depth, 2)
+        new = f"{'.'.join(map(_key, path[:depth]))} = {literal(_at(wanted, path[:depth]))}"
+        lines.insert(rooted[-1].last, new)
+        return "\n".join(lines)
     if not headers:
         key = ".".join(map(_key, path[1 : max(depth, 2)]))
         told = literal(_at(wanted, path[: max(depth, 2)]))
@@ -120,6 +150,12 @@ def _written(text: str, path: Path, wanted: Mapping[str, Any]) -> str:
     new = f"{'.'.join(map(_key, path[len(header) : depth]))} = {literal(_at(wanted, path[:depth]))}"
     lines.insert(max([line + 1, *ends]), new)
     return "\n".join(lines)
+
+
+def _rooted(lines: list[str], statements: list[Statement]) -> list[Statement]:
+    """The statements above every header, whose keys are dotted: `train.epochs = 3`."""
+    first = next((n for n, line in enumerate(lines) if _header(line) or ARRAY.match(line)), len(lines))
+    return [one for one in statements if one.first < first]
 
 
 def _statements(lines: list[str]) -> Iterator[Statement]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,9 +11,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from schemas.errors import NotFound, StorageError, UserError
+from schemas.errors import GristmillError, NotFound, StorageError, UserError
 from schemas.store import Store
 from trainer.record import write_json
+from trainer.runs import Run
 
 if TYPE_CHECKING:
     from trainer.member import Member
@@ -55,7 +57,7 @@ class Sweep:
     """What to type to go on with it."""
     trials: tuple[Trial, ...]
     lines: tuple[str, ...] = field(default=())
-    """The recipe's lines as the best run has them, where they differ."""
+    """The recipe's lines as the best run has them, where they differ, each under its header."""
 
     @property
     def best(self) -> Trial | None:
@@ -91,7 +93,7 @@ def begin(plan: Plan, recipe: Path, identity: str, again: str, members: Sequence
     trials = tuple(Trial(dict(member.overrides)) for member in members)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        number = max(_numbers(folder), default=0)
+        number = max(itertools.chain(_numbers(folder), _of_runs(plan.store, plan.version.name)), default=0)
         while True:
             number += 1
             try:
@@ -146,6 +148,16 @@ def read(store: Store, name: str, number: int) -> Sweep:
 
 def _numbers(folder: Path) -> Iterator[int]:
     return (int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal())
+
+
+def _of_runs(store: Store, name: str) -> Iterator[int]:
+    """The sweeps that runs are members of. Where a sweep's file was deleted, its number is not given again: its runs would be taken for the new one's."""
+    for path in (store.runs / name).glob("*"):
+        if path.name.isdecimal():
+            try:
+                yield Run(store.root, path).record.sweep or 0
+            except GristmillError:
+                continue  # not a record that can be read
 
 
 @contextmanager

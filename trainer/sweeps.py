@@ -10,7 +10,6 @@ Rejected: runs side by side, which on one GPU are slower than in turn and whose 
 from __future__ import annotations
 
 import gc
-import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,7 +28,7 @@ from trainer.median_rule import MedianRule, curve
 from trainer.member import Member
 from trainer.plan import make_plan
 from trainer.progress import say
-from trainer.recipe_text import literal, with_values
+from trainer.recipe_text import changed, literal, with_values
 from trainer.record import write_json
 from trainer.runs import METRICS, Run
 from trainer.sweep_record import Sweep, Trial, begin, locked, take_up
@@ -55,7 +54,7 @@ def sweep(
     on. Raises RecipeError with every fault of every combination before anything runs, UserError where there is no val split to choose by,
     and what ends a single run only where it would end them all: Interrupted, StorageError.
     """
-    recipe = Path(recipe_path)
+    recipe, grid = Path(recipe_path), grids.plain(grid)
     if processes.count() > 1:
         raise UserError(
             "a sweep starts its runs itself, in this process; start it without accelerate launch."
@@ -65,23 +64,12 @@ def sweep(
     if not plan.manifest.splits["val"].chunks:
         raise UserError(f"the val split of {plan.version.spec} is empty, and a sweep chooses by val loss. Set [split] val = 0.1, and build again.")  # fmt: skip
     tried = [grid, draws, seed if draws else None, keep_all]
-    identity = fingerprint([
-        _train(load_recipe(recipe)),
-        plan.manifest.fingerprint,
-        json.loads(json.dumps(tried)),
-    ])
+    identity = fingerprint([_train(load_recipe(recipe)), plan.manifest.fingerprint, tried])
     if resume:
         found = take_up(plan, identity)
     else:
-        drawn = ["--random", str(draws), "--seed", str(seed)] if draws else []
-        more = [*drawn, *(["--keep-all"] if keep_all else [])]
-        found = begin(
-            plan,
-            recipe,
-            identity,
-            _again(recipe, grid, [*more, "--version", plan.version.spec], root),
-            members,
-        )
+        again = _again(recipe, grid, draws, seed, keep_all=keep_all, version=plan.version.spec, root=root)
+        found = begin(plan, recipe, identity, again, members)
     with locked(found):
         return _work(found, members, device=device, rule=not keep_all, quiet=quiet)
 
@@ -94,11 +82,11 @@ def prepare(
     text = recipe.read_text(encoding="utf-8")
     if not isinstance(own := _member(recipe, text, {}), Member):
         raise RecipeError(recipe.name, own)
+    grid = grids.plain(grid)
     faults = grids.faults(grid)
-    # As JSON has them, tuples as lists: so they are compared with what a record says.
-    plain = json.loads(json.dumps({key: list(values) for key, values in grid.items() if not any(fault.key == key for fault in faults)}))  # fmt: skip
+    sound = {key: values for key, values in grid.items() if not any(fault.key == key for fault in faults)}
     members = []
-    for overrides in grids.combinations(plain, draws, seed):
+    for overrides in grids.combinations(sound, draws, seed):
         left, found = dict(overrides), _member(recipe, text, overrides)
         while not isinstance(found, Member):
             faults += found
@@ -132,11 +120,24 @@ def _meets(key: str, fault: Fault) -> bool:
     return f"{key}.".startswith(f"{fault.key}.") or f"{fault.key}.".startswith(f"{key}.")
 
 
-def _again(recipe: Path, grid: Mapping[str, Sequence[Any]], more: Sequence[str], root: Path | str) -> str:
+def _again(
+    recipe: Path,
+    grid: Mapping[str, Sequence[Any]],
+    draws: int | None,
+    seed: int,
+    *,
+    keep_all: bool,
+    version: str,
+    root: Path | str,
+) -> str:
     """What to type to go on."""
     told = [f"{key}={','.join(map(_typed, values))}" for key, values in grid.items()]
+    drawn = ["--random", str(draws), "--seed", str(seed)] if draws else []
+    kept = ["--keep-all"] if keep_all else []
     there = ["--root", str(root)] if str(root) != "." else []
-    return shlex.join(["gristmill", "sweep", str(recipe), *told, *more, *there, "--resume"])
+    return shlex.join([
+        *("gristmill", "sweep", str(recipe)), *told, *drawn, *kept, *("--version", version), *there, "--resume",
+    ])  # fmt: skip
 
 
 def _typed(value: Any) -> str:
@@ -168,14 +169,19 @@ def _work(found: Sweep, members: Sequence[Member], *, device: str, rule: bool, q
         found = replace(found, trials=(*found.trials[: n - 1], done, *found.trials[n:]))
         write_json(found.path, found.to_json())
         _free()
-    best = found.best
+    return _chosen(found, members)
+
+
+def _chosen(found: Sweep, members: Sequence[Member]) -> Sweep:
+    """The sweep with what its best run changed in the recipe, and its picture. Raises GristmillError where no run has a val loss."""
+    count, best = len(members), found.best
     if best is None:
         raise GristmillError(
             f"none of the {count} runs has a val loss: {found.trials[-1].told}. What they did: gristmill runs"
         )
     text = next(member.text for member, trial in zip(members, found.trials, strict=True) if trial is best)
-    base = Path(found.recipe).read_text(encoding="utf-8").split("\n")
-    found = replace(found, lines=tuple(line for line in text.split("\n") if line not in base))
+    base = Path(found.recipe).read_text(encoding="utf-8")
+    found = replace(found, lines=tuple(changed(base, text)))
     write_json(found.path, found.to_json())
     _draw(found)
     return found

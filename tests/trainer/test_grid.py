@@ -56,3 +56,23 @@ def test_every_combination_comes_once_and_draws_are_different_ones_of_them(sizes
 def test_too_many_runs_say_how_to_draw_some():
     with pytest.raises(UserError, match=r"that is 1,000,000 runs. Draw some of them: --random 20"):
         grid.combinations({f"train.k{n}": list(range(10)) for n in range(6)})
+
+
+def test_values_of_numpy_and_single_ones_are_plain_and_none_is_no_value_of_a_recipe():
+    import numpy as np
+
+    found = grid.plain({
+        "train.learning_rate": np.array([0.5, 0.25]),
+        "train.seed": np.arange(2),
+        "train.schedule": "cosine",
+    })
+    assert found == {"train.learning_rate": [0.5, 0.25], "train.seed": [0, 1], "train.schedule": ["cosine"]}
+    assert {type(value) for values in found.values() for value in values} == {float, int, str}
+    assert "None" in grid.faults({"train.max_steps": [None, 3]})[0].message
+
+
+def test_a_key_with_a_blank_behind_it_is_the_same_key_and_no_draws_are_refused():
+    with pytest.raises(RecipeError, match="is given twice"):
+        grid.parse(["train.epochs=1", "train.epochs =2"])
+    with pytest.raises(UserError, match="leave nothing to train"):
+        grid.combinations({"train.seed": [1, 2]}, 0)

@@ -65,5 +65,14 @@ def test_a_loss_that_is_no_number_is_as_bad_as_can_be():
 
 def test_a_run_that_goes_on_remembers_what_it_had_reached():
     rule = MedianRule(curves=(GOOD, FAIR, POOR))
-    rule.begin({"rows": [val(0, 4.0), val(1, 3.1)]})
+    rule.begin({"rows": [val(0, 4.0), val(1, 3.1)], "steps": 9})
     assert rule.evaluate(val(2, 9.0)) is None
+
+
+def test_at_its_last_step_a_run_is_complete_and_not_stopped():
+    rule = MedianRule(curves=(GOOD, FAIR))
+    rule.begin({"rows": [], "steps": 3})
+    assert reasons(rule, val(1, 3.0), val(3, 9.0)) == [False, False]
+    bad = MedianRule(curves=(GOOD, FAIR))
+    bad.begin({"rows": [], "steps": 3})
+    assert reasons(bad, val(1, 9.0), val(2, 9.0), val(3, 9.0)) == [False, True, False]

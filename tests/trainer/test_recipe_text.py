@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from schemas.errors import UserError
-from trainer.recipe_text import put, with_values
+from trainer.recipe_text import changed, put, with_values
 
 RECIPE = """# mine
 name = "tale"
@@ -101,3 +101,25 @@ def test_a_key_below_a_plain_value_is_the_users_to_change():
 def test_a_form_that_is_not_understood_is_an_error_and_never_a_wrong_recipe():
     with pytest.raises(UserError, match="train.epochs cannot be written into this recipe as it stands"):
         with_values('name = """\n[train]\n"""\n', {"train.epochs": 2})
+
+
+def test_a_recipe_of_dotted_keys_without_a_header_gets_another_of_them():
+    text = 'train.lora.r = 8  # few\nname = "tale"\n[tokens]\nmodel = "m"'
+    written = with_values(text, {"train.seed": 3, "train.lora.alpha": 4})
+    assert written.startswith("train.lora.r = 8  # few\n")
+    assert tomllib.loads(written)["train"] == {"lora": {"r": 8, "alpha": 4}, "seed": 3}
+
+
+@pytest.mark.parametrize("train", ["[train]\nlora.r = 8", "[train.lora]\nr = 8"], ids=["dotted", "a table"])
+def test_a_whole_table_in_place_of_its_single_keys_is_the_users_to_write(train):
+    with pytest.raises(UserError, match="train.lora cannot be written into this recipe as it stands"):
+        with_values(train, {"train.lora": {"r": 16}})
+
+
+def test_what_changed_is_told_under_its_header_also_where_another_table_has_the_same_line():
+    text = "[split]\nseed = 1\n\n[train]\nseed = 7\n\n[train.lora]\nr = 8"
+    assert changed(text, with_values(text, {"train.seed": 1, "train.lora.r": 16})) == [
+        "[train]", "seed = 1", "[train.lora]", "r = 16",
+    ]  # fmt: skip
+    assert changed(text, text) == []
+    assert changed("a = 1", with_values("a = 1", {"train.seed": 1})) == ["[train]", "seed = 1"]

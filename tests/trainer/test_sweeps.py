@@ -14,6 +14,7 @@ from trainer.commands.sweep import sweep as command
 from trainer.comparison import listing
 
 STEPS = "max_steps = 4\neval_every = 2\npacking = false"
+LONGER = STEPS.replace("4", "6")
 
 
 def call(*args):
@@ -23,7 +24,7 @@ def call(*args):
 
 
 def test_members_are_runs_with_their_values_the_slowest_is_stopped_and_the_best_is_told(made):
-    root, recipe = made(STEPS)
+    root, recipe = made(LONGER)
     before = recipe.read_text()
     told = call(recipe, "train.learning_rate=1e-2,5e-2,1e-9", "--root", root, "--json")
     found = json.loads(told.stdout.splitlines()[-1])
@@ -42,7 +43,7 @@ def test_members_are_runs_with_their_values_the_slowest_is_stopped_and_the_best_
     assert (runs[2].record.outcome.ended, runs[2].record.outcome.steps) == ("callback", 4)
     losses = [run.record.outcome.val_loss for run in runs]
     assert found["best"] == f"tale/{1 + losses.index(min(losses))}" == "tale/2"
-    assert found["lines"] == ["learning_rate = 0.05"]
+    assert found["lines"] == ["[train]", "learning_rate = 0.05"]
     assert "[train]\nlearning_rate = 0.05\n" in told.stdout
     assert (root / "runs/tale/sweeps/1.png").read_bytes().startswith(b"\x89PNG")
     assert [row.sweep for row in listing(root)] == [1, 1, 1]
@@ -160,3 +161,13 @@ def test_without_a_val_split_there_is_nothing_to_choose_by(made):
     root, recipe = made(STEPS + "\nearly_stopping = false", val_texts=())
     with pytest.raises(UserError, match="a sweep chooses by val loss"):
         trainer.sweep(recipe, {"train.seed": [1, 2]}, root=root)
+
+
+def test_a_number_whose_file_was_deleted_is_not_given_again(made):
+    root, recipe = made("max_steps = 1\npacking = false")
+    trainer.sweep(recipe, {"train.seed": [1]}, root=root, quiet=True)
+    (root / "runs/tale/sweeps/1.json").unlink()
+    recipe.write_text(recipe.read_text().replace("learning_rate = 1e-2", "learning_rate = 1e-3"))
+    found = trainer.sweep(recipe, {"train.seed": [1]}, root=root, quiet=True)
+    assert (found.number, found.best.run) == (2, "tale/2")
+    assert trainer.open("tale/2", root=root).record.train["learning_rate"] == 1e-3

@@ -85,8 +85,6 @@ def lines(found: Sweep) -> Iterator[str]:
     best = found.best
     if best is not None:
         yield f"the best is {best.run} with {_put(best.overrides)}: val loss {best.val_loss:.4f}. To train it so, write in the recipe:"
-        headed = any(line.startswith("[train") for line in found.lines)
-        yield from ([] if headed else ["[train]"])
         yield from found.lines or ["# as it is"]
 
 
