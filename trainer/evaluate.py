@@ -18,7 +18,7 @@ from schemas.recipe import Train
 from schemas.store import VersionPath
 from trainer import evaluations, harness as lm_harness, runs
 from trainer.answers import Answers, answer
-from trainer.generate import Speaker, _form as form_of
+from trainer.generate import Speaker, form_of
 from trainer.harness import Scores
 from trainer.loading import Readable, read_model
 from trainer.measure import Measure
@@ -118,6 +118,11 @@ def evaluate(
     run = run if isinstance(run, Run) else runs.open(run, root=root)
     adapter, record = run.adapter, run.record
     version, model = find_corpus(record, run.store), find_base(record, run.store)
+    if not (test or memorisation or samples or prompts or harness):
+        raise UserError(
+            "nothing is asked: the test split stays sealed, and there are no passages, samples, prompts or tasks. "
+            "Leave out --no-test, or add, for one: --samples 4"
+        )
     if limit is not None and not harness:
         raise UserError(
             "limit is of harness tasks, and none is named. Name one: --harness test --limit 20; or leave out --limit."

@@ -45,7 +45,7 @@ class Speaker:
     def open(cls, run: Run, *, device: str = "auto") -> Speaker:
         """Load base and adapter. Raises Mismatch where base, tokenizer or corpus are not those of the run."""
         adapter, record = run.adapter, run.record
-        form = _form(record, run.spec)
+        form = form_of(record, run.spec)
         try:
             find_corpus(record, run.store)
         except NotFound:
@@ -204,6 +204,7 @@ class Speaker:
     def _ids(self, question: Question, where: str = "") -> list[int]:
         if not question.prompt.strip():
             raise UserError(f"{where}the prompt is empty; the model needs at least a word to go on from.")
+        _check_letters(question, where)
         if self.form is None or self.form.taken is None:
             if question.system:
                 raise UserError(
@@ -232,7 +233,7 @@ class Speaker:
         return whole if seen == spelt else ids
 
 
-def _form(record: RunRecord, name: str) -> Templated | None:
+def form_of(record: RunRecord, name: str) -> Templated | None:
     """The format of a run with its template, from the record alone. Raises UserError for one that cannot be spoken."""
     told = record.tokenizer
     if told.format == "text":
@@ -243,6 +244,19 @@ def _form(record: RunRecord, name: str) -> Templated | None:
         )
     form: Templated = class_of("format", told.format, None).model_validate(told.options)  # type: ignore[assignment]
     return form
+
+
+def _check_letters(question: Question, where: str) -> None:
+    """Raise UserError for half a character: what a terminal, a pipe or a JSON escape leaves of text that is not UTF-8."""
+    turns = [text for pair in question.history for text in pair]
+    for text in (question.prompt, question.system or "", *turns, *question.fields.values()):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(
+                f"{where}{text[error.start : error.end]!a} in {text[:60]!a} is no character: the text was not UTF-8. "
+                "Save it as UTF-8, or take that away."
+            ) from None
 
 
 def repeats(keys: Iterable[Hashable]) -> list[int]:

@@ -234,3 +234,9 @@ def test_a_broken_record_is_corruption_and_listed_as_unreadable(run):
     with pytest.raises(Corruption, match="is not a run's record"):
         _ = run.record
     assert [row.status for row in trainer.listing(run.root)] == ["unreadable"]
+
+
+def test_an_evaluation_that_asks_nothing_is_refused_before_a_model_is_loaded(run, monkeypatch):
+    monkeypatch.setattr("trainer.evaluate.read_model", lambda *args: pytest.fail("loaded"))
+    with pytest.raises(UserError, match="nothing is asked"):
+        evaluate(run, test=False)
