@@ -142,7 +142,7 @@ def memory(
     ]  # fmt: skip
     if train.method == "lora":
         parts.insert(1, Part("adapter", 4 * trained, f"{trained:,} trained numbers x 4 bytes (float32)"))
-    logits = eval_tokens * shape.vocab * 2 * number + SLICE * shape.vocab * 8
+    logits = eval_tokens * shape.vocab * 2 * number + min(eval_tokens, SLICE) * shape.vocab * 8
     through = eval_tokens * number * (4 * shape.hidden + 3 * shape.width)
     evaluation = Part(
         "evaluation",

@@ -32,7 +32,9 @@ REACHED = {"gpu": 0.4, "cpu": 0.6}
 2022, PaLM, appendix B, names .46 for pre-training); CPU: measured, see docs/preflight.md."""
 TRIAL_SECONDS = 0.1
 """Long enough for the best of several to be that of a quiet moment: the figure is for a machine that does nothing else."""
-TRIAL_TOKENS = 64
+TRIAL_TOKENS = {"cpu": 64, "gpu": 4096}
+"""Rows multiplied. A GPU reads a matrix more slowly than it multiplies few rows by it: an H100 needs about 300 operations for each byte read
+(989 TFLOP/s over 3.35 TB/s) to be busy, and 64 rows in bfloat16 are 64, which would show its memory's speed instead."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,10 @@ def named(name: str) -> Machine:
 
 
 def this_machine(device: str, precision: str, *, hidden: int, width: int) -> Machine:
-    """Measure the device: its free memory, and a multiplication of (TRIAL_TOKENS, hidden) by (hidden, width)."""
+    """Measure the device: its free memory, and a multiplication of (`trial_tokens`, hidden) by (hidden, width)."""
     memory = free_memory(device)
     speed = multiplications(device, precision, hidden, width)
-    basis = f"{speed / 1e9:,.0f} GFLOP/s, measured on {device} by multiplying {TRIAL_TOKENS} x {hidden} by {hidden} x {width} in {precision}"
+    basis = f"{speed / 1e9:,.0f} GFLOP/s, measured on {device} by multiplying {trial_tokens(device)} x {hidden} by {hidden} x {width} in {precision}"
     return Machine(f"this machine's {device}", device.partition(":")[0], memory, speed, basis)
 
 
@@ -100,6 +102,11 @@ def free_memory(device: str) -> int:
     return min(free, allowed - used + (int(cache[1]) if cache else 0))
 
 
+def trial_tokens(device: str) -> int:
+    """Rows of the multiplication that measures a device."""
+    return TRIAL_TOKENS["cpu" if device == "cpu" else "gpu"]
+
+
 def multiplications(device: str, precision: str, hidden: int, width: int) -> float:
     """Floating-point operations a second, the best of what fits in TRIAL_SECONDS after one to warm up."""
     from plugins.backends.quiet import share_cores
@@ -108,7 +115,8 @@ def multiplications(device: str, precision: str, hidden: int, width: int) -> flo
     import torch
 
     number = getattr(torch, precision)
-    a = torch.ones(TRIAL_TOKENS, hidden, dtype=number, device=device)
+    tokens = trial_tokens(device)
+    a = torch.ones(tokens, hidden, dtype=number, device=device)
     b = torch.ones(hidden, width, dtype=number, device=device)
     taken: list[float] = []
     while len(taken) < 2 or sum(taken) < TRIAL_SECONDS:
@@ -117,4 +125,4 @@ def multiplications(device: str, precision: str, hidden: int, width: int) -> flo
         if device != "cpu":
             getattr(torch, device.partition(":")[0]).synchronize()
         taken.append(time.perf_counter() - begun)
-    return 2 * TRIAL_TOKENS * hidden * width / min(taken[1:])
+    return 2 * tokens * hidden * width / min(taken[1:])

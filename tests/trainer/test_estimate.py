@@ -141,3 +141,15 @@ def test_this_machine_is_measured():
     found = machine.this_machine("cpu", "float32", hidden=64, width=128)
     assert found.memory > 0
     assert found.reached > 1e6
+
+
+def test_an_evaluation_of_no_rows_takes_nothing(shape):
+    found = estimate.memory(shape, Train(), H100, "bfloat16", tokens=8192, length=2048, eval_tokens=0)
+    assert found.evaluation.bytes == 0
+
+
+def test_a_gpu_is_measured_with_rows_enough_to_be_busy():
+    # Operations for each byte of a 4096 x 14336 matrix in bfloat16 and what is multiplied; 295 keep an H100 busy.
+    rows, hidden, width = machine.trial_tokens("cuda"), 4096, 14336
+    read = 2 * (rows * hidden + hidden * width + rows * width)
+    assert 2 * rows * hidden * width / read > 295
