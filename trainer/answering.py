@@ -61,6 +61,8 @@ class Job:
 def answer_file(job: Job, out: Path) -> int:
     """Answer into `out`; returns how many answers were there already. Raises UserError where it holds others, or cannot be written."""
     ids = job.ids()
+    if out.is_dir():
+        raise UserError(f"{out} is a folder. Name a file in it: --out {out / 'answers.jsonl'}")
     if out.exists():
         if _ids(out) == ids:
             say(f"{out} holds all {len(ids):,} answers already")

@@ -21,7 +21,7 @@ from trainer.side_by_side import printable
 HELP = """\
 /reset         forget what was said
 /undo          take the last exchange back
-/again         answer the last question anew, with the next seed
+/again         answer the last question anew, with the next seed; another answer only above --temperature 0
 /base          let the base model answer the last question, to compare; it is not remembered
 /system TEXT   another system turn; without TEXT the recipe's own
 /save FILE     write the conversation down: as messages to a .jsonl, as text to any other; nothing is overwritten
@@ -59,13 +59,10 @@ class Talk:
             sys.stdout.flush()
 
         self._make_room(prompt)
-        history = (
-            self.history[:-1] if not keep and self.history and self.history[-1][0] == prompt else self.history
-        )
         try:
             answer = self.speaker.answer(
                 prompt,
-                history=history if self.speaker.remembers else (),
+                history=self.history if self.speaker.remembers else (),
                 system=self.system,
                 fields=self.fields,
                 base=self.base if base is None else base,
@@ -113,7 +110,7 @@ class Talk:
             "/again": self.again,
             "/base": self.compare,
             "/system": lambda: self.say_system(rest.strip()),
-            "/save": lambda: self.save(Path(rest.strip()).expanduser() if rest.strip() else None),
+            "/save": lambda: self.save(Path(rest.strip()) if rest.strip() else None),
             "/help": lambda: say(HELP),
         }
         if name in commands:
@@ -132,6 +129,10 @@ class Talk:
             do()
         except UserError as error:
             say(str(error))
+        except KeyboardInterrupt:
+            if not self.terminal:
+                raise
+            say(" (stopped)")
 
     def reset(self) -> None:
         """Forget what was said."""
@@ -151,16 +152,33 @@ class Talk:
         """Another answer to the last question in place of the one it had."""
         if self.last is None:
             raise UserError("nothing was asked yet that could be answered anew")
-        if self.history and self.history[-1][0] == self.last:
-            self.history.pop()
+        had = self._taken_off()
         self.sampling = {**self.sampling, "seed": int(self.sampling.get("seed", 0)) + 1}
-        self.answer(self.last)
+        answer = ""
+        try:
+            answer = self.answer(self.last)
+        finally:
+            if not answer and had:  # stopped before its first word, or refused
+                self.history.append(had)
+        if had and answer == had[1] and not self.sampling.get("temperature"):
+            say(
+                "the same: at --temperature 0 the likeliest token is always taken. Begin the chat with --temperature 0.8 for others"
+            )
 
     def compare(self) -> None:
         """Answer the last question by the other model."""
         if self.last is None:
             raise UserError("nothing was asked yet that the base could answer too")
-        self.answer(self.last, base=not self.base, keep=False)
+        had = self._taken_off()
+        try:
+            self.answer(self.last, base=not self.base, keep=False)
+        finally:
+            if had:
+                self.history.append(had)
+
+    def _taken_off(self) -> tuple[str, str] | None:
+        """The last question and its answer, taken off the history while the question is asked anew; None where it is not remembered."""
+        return self.history.pop() if self.history and self.history[-1][0] == self.last else None
 
     def say_system(self, text: str) -> None:
         """Set the system turn, or go back to the recipe's."""
@@ -181,8 +199,11 @@ class Talk:
         else:
             text = "\n\n".join(f"{one['role']}: {one['content']}" for one in messages) + "\n"
         try:
+            path = path.expanduser()
             with path.open("x", encoding="utf-8") as file:
                 file.write(text)
+        except RuntimeError:
+            raise UserError(f"{path} cannot be written: {path.parts[0]} is no user's home") from None
         except FileExistsError:
             raise UserError(f"{path} is there already; name another") from None
         except OSError as error:

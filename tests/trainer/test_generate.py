@@ -12,6 +12,8 @@ import trainer
 from schemas.errors import NotFound, UserError
 from trainer.answering import Job, answer_file
 from trainer.generate import Speaker
+from trainer.question import Question
+from trainer.sampling import Sampling
 
 SENTENCE = TEXTS[0]
 START = " ".join(SENTENCE.split()[:6])
@@ -198,8 +200,16 @@ def test_a_model_trained_whole_speaks_and_so_does_its_base(make_version, tmp_pat
 
 def job(speaker, **options):
     """The prompts, answered with a draw."""
-    from trainer.question import Question
-    from trainer.sampling import Sampling
 
     sampling = Sampling(**{"max_new_tokens": 5, "temperature": 1.0, **options})
     return Job(speaker, "model", [Question(prompt) for prompt in PROMPTS], sampling, base=True, batch_size=2)
+
+
+def test_a_folder_for_the_answers_is_refused_with_a_file_in_it(speaker, tmp_path):
+    with pytest.raises(UserError, match="answers.jsonl"):
+        answer_file(Job(speaker, "", [Question(START)], Sampling(max_new_tokens=1)), tmp_path)
+
+
+def test_half_a_character_is_refused_with_the_line_it_stands_in(speaker):
+    with pytest.raises(UserError, match=r"prompt 2: .*no character.*UTF-8"):
+        list(speaker.generate([START, "caf\udce9"], max_new_tokens=1))

@@ -169,6 +169,42 @@ def test_a_conversation_is_remembered_taken_back_and_forgotten(talk, capsys):
     assert not talk.heard("/quit")
 
 
+def test_again_says_where_it_cannot_differ_and_loses_nothing_when_stopped_at_once(talk, monkeypatch, capsys):
+    talk.heard(ASKED[0])
+    talk.heard("/again")
+    assert "--temperature 0.8" in capsys.readouterr().err
+    monkeypatch.setattr(
+        talk.speaker, "answer", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    talk.heard("/again")
+    assert talk.history == [(ASKED[0], SAID[0])]
+
+
+def test_the_bases_answer_needs_no_room_for_the_exchange_it_repeats(talk, monkeypatch):
+    talk.heard(ASKED[0])
+    seen = []
+    monkeypatch.setattr(
+        talk.speaker, "fitting", lambda *args, **more: seen.append(len(args[1])) or len(args[1])
+    )
+    talk.heard("/base")
+    assert not seen
+    assert talk.history == [(ASKED[0], SAID[0])]
+
+
+def test_ctrl_c_outside_an_answer_and_a_home_that_is_not_there_end_no_conversation(
+    talk, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert talk.heard("/save ~nobody-of-that-name/talk.txt")
+    assert "cannot be written" in capsys.readouterr().err
+    talk.history.append((ASKED[0], SAID[0]))
+    monkeypatch.setattr(
+        talk.speaker, "fitting", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    assert talk.heard(ASKED[1])
+    assert "(stopped)" in capsys.readouterr().err
+
+
 def test_the_base_answers_the_last_question_and_is_not_remembered(talk, capsys):
     talk.heard(ASKED[0])
     said = capsys.readouterr().out
