@@ -66,10 +66,11 @@ def sweep(
     tried = [grid, draws, seed if draws else None, keep_all]
     identity = fingerprint([_train(load_recipe(recipe)), plan.manifest.fingerprint, tried])
     if resume:
-        found = take_up(plan, identity)
+        # The recipe may be named from another folder this time.
+        found = replace(take_up(plan, identity), recipe=str(recipe.absolute()))
     else:
         again = _again(recipe, grid, draws, seed, keep_all=keep_all, version=plan.version.spec, root=root)
-        found = begin(plan, recipe, identity, again, members)
+        found = begin(plan, recipe.absolute(), identity, again, members)
     with locked(found):
         return _work(found, members, device=device, rule=not keep_all, quiet=quiet)
 

@@ -171,3 +171,19 @@ def test_a_number_whose_file_was_deleted_is_not_given_again(made):
     found = trainer.sweep(recipe, {"train.seed": [1]}, root=root, quiet=True)
     assert (found.number, found.best.run) == (2, "tale/2")
     assert trainer.open("tale/2", root=root).record.train["learning_rate"] == 1e-3
+
+
+def test_a_sweep_goes_on_from_another_folder(made, monkeypatch):
+    root, recipe = made("max_steps = 1\npacking = false")
+    monkeypatch.chdir(root)
+
+    def killed(*args, **more):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sft, "train", killed)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.sweep("recipe.toml", {"train.seed": [1]}, root=root, quiet=True)
+    monkeypatch.chdir(root.parent)
+    found = trainer.sweep(f"{root.name}/recipe.toml", {"train.seed": [1]}, root=root, resume=True, quiet=True)
+    assert (found.best.run, found.recipe) == ("tale/1", str(recipe))
