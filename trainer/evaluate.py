@@ -76,11 +76,11 @@ class Evaluation:
             "harness": self.harness.to_json() if self.harness else None,
         }  # fmt: skip
 
-    def lines(self) -> Iterator[str]:
-        """For people."""
+    def lines(self, width: int | None = None) -> Iterator[str]:
+        """For people; tables no wider than `width`, where there is one."""
         if self.test:
             yield f"{self.run} on the test split of {self.corpus}: {self.test.size()}, opening {self.opening} of it"
-            yield from self.test.lines()
+            yield from self.test.lines(width)
         if len(self.sources) > 1:
             yield "by source:"
             yield from (f"  {source.line()}" for source in self.sources)

@@ -88,22 +88,34 @@ class Compared:
         tokens, documents, groups = (f"{n:,} {what}{'s' if n != 1 else ''}" for n, what in counts)
         return f"{tokens} of {documents} in {groups}"
 
-    def lines(self) -> Iterator[str]:
-        """A table for people."""
-        yield f"{'':8}{'loss':<28}{'perplexity':<32}{'accuracy'}"
-        for name, found in (("base", self.base), ("tuned", self.tuned)):
-            loss = self._with(f"{found.loss:.4f}", f"{name}_loss", ".4f")
-            perplexity = self._with(f"{found.perplexity:.2f}", f"{name}_loss", ".2f", exp=True)
-            accuracy = self._with(f"{found.accuracy:.1%}", f"{name}_accuracy", ".1%")
-            yield f"{name:8}{loss:<28}{perplexity:<32}{accuracy}"
-        change, gained = self.tuned.loss - self.base.loss, self.tuned.accuracy - self.base.accuracy
-        loss = self._with(f"{change:+.4f}", "loss_change", "+.4f")
-        ratio = self._with(f"x {np.exp(change):.3f}", "loss_change", ".3f", exp=True)
-        yield f"{'change':8}{loss:<28}{ratio:<32}{self._with(f'{gained:+.1%}', 'accuracy_change', '+.1%')}"
+    def lines(self, width: int | None = None) -> Iterator[str]:
+        """A table for people; one measure below the other where it would be wider than `width`."""
+        rows, cells = ("base", "tuned", "change"), self._cells()
+        table = [f"{'':8}{'loss':<28}{'perplexity':<32}accuracy"]
+        for row, loss, perplexity, accuracy in zip(rows, *cells.values(), strict=True):
+            table.append(f"{row:8}{loss:<28}{perplexity:<32}{accuracy}")
+        if width is not None and max(map(len, table)) > width:
+            table = []
+            for name, column in cells.items():
+                table += [name, *(f"  {row:8}{cell}" for row, cell in zip(rows, column, strict=True))]
+        yield from table
         if self.groups < 2:
             yield "all of it is one group of documents, so no interval can be drawn; a larger [split] test holds more"
         elif self.groups < FEW:
             yield f"the intervals stand on {self.groups} groups of documents: take them as a hint; a larger [split] test narrows them"
+
+    def _cells(self) -> dict[str, list[str]]:
+        """Of each measure what base, tuned and the change between them show."""
+        found: dict[str, list[str]] = {"loss": [], "perplexity": [], "accuracy": []}
+        for name, one in (("base", self.base), ("tuned", self.tuned)):
+            found["loss"].append(self._with(f"{one.loss:.4f}", f"{name}_loss", ".4f"))
+            found["perplexity"].append(self._with(f"{one.perplexity:.2f}", f"{name}_loss", ".2f", exp=True))
+            found["accuracy"].append(self._with(f"{one.accuracy:.1%}", f"{name}_accuracy", ".1%"))
+        change, gained = self.tuned.loss - self.base.loss, self.tuned.accuracy - self.base.accuracy
+        found["loss"].append(self._with(f"{change:+.4f}", "loss_change", "+.4f"))
+        found["perplexity"].append(self._with(f"x {np.exp(change):.3f}", "loss_change", ".3f", exp=True))
+        found["accuracy"].append(self._with(f"{gained:+.1%}", "accuracy_change", "+.1%"))
+        return found
 
     def line(self) -> str:
         """One line of a list of sources."""

@@ -52,6 +52,11 @@ def test_intervals_hold_what_was_measured_and_say_how_few_documents_they_stand_o
     assert low <= values["change"]["loss"] <= high < 0
     assert found.test.groups == 12
     assert "the intervals stand on 12 groups of documents" in "\n".join(found.lines())
+    wide, narrow = list(found.test.lines()), list(found.test.lines(60))[:-1]
+    assert max(map(len, narrow)) <= 60 < len(wide[1])
+    assert sorted(" ".join(narrow).split()) == sorted(
+        " ".join([*wide[:4], *["base", "tuned", "change"] * 2]).split()
+    )
 
 
 def test_every_source_has_its_own_numbers_and_they_add_up(run, tiny_model):

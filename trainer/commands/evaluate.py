@@ -50,6 +50,7 @@ def evaluate(
     """Compare base and tuned model on the sealed test split (every opening is counted), and see what training text they give back."""
     need_extra()
     from trainer.evaluate import evaluate as measure_run
+    from trainer.table import room
 
     tasks = tuple(task.strip() for task in (harness or "").split(",") if task.strip())
     found = measure_run(
@@ -63,5 +64,5 @@ def evaluate(
         harness=tasks,
         limit=limit,
     )
-    sys.stdout.writelines(f"{line}\n" for line in found.lines())
+    sys.stdout.writelines(f"{line}\n" for line in found.lines(room()))
     print_json(found.to_json(), as_json=as_json)
