@@ -20,6 +20,7 @@ from plugins.cleaners.ooc_score import (
     FORMS,
     MOST,
     THRESHOLD,
+    WEAK,
     brief_score,
     context_score,
     own_words,
@@ -38,6 +39,8 @@ SIGNED = 4
 
 _WRAPPED = re.compile(r"(-{1,3}|~{1,3}|={1,3}|\*{3}|>>)[ \t]*(\w[^\n]{3,200}?)[ \t]*(?:\1|<<|>>)")
 _VOICE = re.compile(r"[\"“«”*]|^\s*(?:>|<<|<\w+>|[-•|#]|\d+\.)", re.MULTILINE)
+_SCRIPT = re.compile(r"^[A-Z]{3,}(?: [A-Z]{2,})*\. [(A-Z]", re.MULTILINE)
+"""A line of a play: `EDMUND. (wounded) Abominably.`"""
 
 
 class Ooc(Cleaner):
@@ -91,7 +94,13 @@ class Ooc(Cleaner):
         rest = "".join(text[start:end] for start, end in kept([(0, len(text))], marked)).strip()
         if not rest:
             return True
-        if self.marked_only or len(text) > UNIT_CHARS or code_spans(text) or _VOICE.search(rest):
+        if (
+            self.marked_only
+            or len(text) > UNIT_CHARS
+            or code_spans(text)
+            or _VOICE.search(rest)
+            or _SCRIPT.search(rest)
+        ):
             return False
         parts = [words_score(part) for part in rest.split("\n\n") if len(part.split()) > SIGNED]
         if len(parts) > 1 and any(part.total <= 0 for part in parts):
@@ -169,7 +178,14 @@ class Ooc(Cleaner):
     def _reaches(self, content: str, form: str, rest: str | None) -> bool:
         if form == "marked":
             return FORMS[form] >= self.threshold
-        total = FORMS[form] + words_score(content).total
+        said = words_score(content)
+        total = FORMS[form] + said.total
+        if (
+            form == "bracket"
+            and content[:1] == "("
+            and not any(worth > 0 and name not in WEAK for name, worth in said.parts.items())
+        ):
+            return False  # what stands beside it is not enough: a narrator may say "(the wall was higher than I knew)"
         if rest is None or total + MOST < self.threshold:
             return rest is None and total >= self.threshold
         return total + context_score(content, rest, self.threshold - total).total >= self.threshold

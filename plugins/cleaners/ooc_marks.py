@@ -24,7 +24,7 @@ _MARK = r"(?:/?(?:ooc|0oc)(?:ly)?\d?\b|o[.-]o[.-]c\b\.?|out of char(?:acter)?\b|
 _MARKED = re.compile(r"[\s([{*_~/.|<>-]{0,12}" + _MARK, re.IGNORECASE)
 _LINE = re.compile(
     r"^[ \t]*[*_~]{0,3}(?:"
-    r"(?P<marked>[/|>~-]{0,2}[ \t]?(?:ooc|0oc)\d?\b(?!\s+(?:\w+\s+(?:of|and)|is|was|means|chat|forum|section)\b)|o[.-]o[.-]c\b|out of char(?:acter)?\s*[:–—-]|(?:off[- ]?topic|mun(?: here)?)\s*[:–—-]\s|ot\s*[:–—-]\s|[\[(]ot[\])]|(?:mod|admin|gm|dm|staff|player|writer'?s|author'?s) note\b|(?:mod|cw|tw|a/n|content (?:warning|note)s?|trigger warnings?|player'?s note)[*_~]{0,3}\s*:|[ct]w for\b|edited to\b)"
+    r"(?P<marked>(?:-#|[/|>~-]{0,2})[ \t]?(?:ooc|0oc)\d?\b(?!\s+(?:\w+\s+(?:of|and)|is|was|means|chat|forum|section)\b)|o[.-]o[.-]c\b|out of char(?:acter)?\s*[:–—-]|(?:off[- ]?topic|mun(?: here)?)\s*[:–—-]\s|ot\s*[:–—-]\s|[\[(]ot[\])]|(?:mod|admin|gm|dm|staff|player|writer'?s|author'?s) note\b|(?:mod|cw|tw|a/n|content (?:warning|note)s?|trigger warnings?|player'?s note)[*_~]{0,3}\s*:|[ct]w for\b|edited to\b)"
     r"|(?P<slashes>//(?![/\w])|>>(?!>)(?=[^\n]*<<[ \t]*$))"
     r"|(?P<footer>(?:tags?|tagg(?:ed|ing)|word ?count|wc|words|muse|gm|dm)[*_~]{0,3}\s*:|tag(?:s|ging)? (?=@))"
     r"|(?P<edit>edit(?:ed)?\d?[*_~]{0,3}\s*:)"

@@ -91,6 +91,10 @@ PHRASES: tuple[tuple[str, float, str, str], ...] = (
      (r"\b(?:(?:my |a |new )?(?:favou?rite|fave?) (?:scene|part|thread|post|line|character|chapter|npc)s?|(?:scene|thread|post|chapter) so far|(?:new|another|returning) (?:player|member|writer)s?|(?:player|writer) here|(?:any|has|have|with) questions? (?:about|on|for|re)\b|(?:other|ooc|discussion|sign-?up|plotting|chat) (?:thread|channel|chat)|using (?:the|your|my|\w+'s) (?:map|rules|sheet|notes?|idea)|(?:missed|love|loved|enjoy(?:ed|ing)?|hate|like|fun|miss) writing|writing (?:him|her|them|this|these two|with you)"
      r"|(?:cut|trim(?:med)?|split) (?:this|it) (?:down|up|in two)|\d+k? words\b|(?:will|i'll|gonna|to|can) (?:edit|fix|clean|add to|polish|proof|rewrite|redo|delete) (?:this|it|that|in|later|tomorrow|when|if|my|the typos)|tell me if|(?:does|do|would|will|did) (?:this|that) (?:work|suit|sound|fit|make sense)\b|(?:might|may|will|i'll|gonna|going to) be (?:slow(?:er)?|late|scarce|quiet|offline|around)|i'm around|(?:around|available|online|free) (?:all|later|tonight|tomorrow|this|most|until|till|for)\b|keep (?:going|this going|it going) (?:if|with|or)|bear with me"
      r"|(?:for|your|everyone's) (?:waiting|patience|reading)\b|hope (?:you|everyone|y'all) (?:all )?(?:don'?t mind|enjoy|like|are|had|have)|(?:i )?(?:misread|misunderstood) (?:your|the|that|his|her)|(?:for|some|quick) (?:context|clarity|clarification|reference)\b|spoilers?\b|(?:listening|listened) to .{3,30} (?:while|when) (?:i )?(?:wrote|writing)|moodboard|playlist|(?:i|she|he|they) drew (?:this|him|her)|(?:the|our|site|game) (?:wiki|lore doc)|(?:rules|lore) say|house rules?|pls? (?:read|check|see) the)\b")),
+    ("cowriter", 2.0, "you your up thread scene posting weds wed thurs ping housekeeping q without planned word chat load server site reply spotting catching",
+     (r"\b(?:up to you(?=\W*$)|you (?:could|can) have \w+ (?=[^.!?\n]*\bif you (?:like|want|prefer))|(?:a|the|own|new) threads?\b|(?:close|end|wrap|finish|start|do|play) (?:this|the|that|our|a) (?:\w+ )?scene|posting (?:tonight|tomorrow|later|soon|now|my|the rest)"
+     r"|free (?:on )?(?:mon|tues?|weds?|thurs?|fri|sat|sun)\b(?!day)|ping (?:me|\w+)(?=[^.!?\n]*(?:[.!?)]|$))|housekeeping|quick q(?:uestion)?\b|(?:go|carry|keep) (?:on|going) without me|(?:than|what) (?:what |anything )?i(?:'d| had) planned|(?:don't|do not) (?:touch|change) a word|(?:to|been) write with|write with (?:you|all)"
+     r"|(?:the|this) site (?:ate|logged|crashed|keeps|is down)|thanks for (?:spotting|catching) (?:it|that))\b")),
     ("dice", 2.5, "damage hit perception stealth insight athletics acrobatics persuasion deception investigation intimidation sleight arcana survival strength dexterity constitution wisdom charisma agility luck str dex wis dis disadvantage advantage fail failed success total points throw throws check edition dc nat natural roll rolled crit crits hp d4 d8 d10 d12 3d6 4d6 2d8 2d10 1d4 1d8 1d10 1d12 1d100 2d20",
      r"\b(?:\d{0,2}d(?:4|6|8|10|12|20|100)\b|dc ?\d+|nat(?:ural)? ?(?:20|1)\b|(?:need|have|forgot) to roll|rolled (?:an? )?\d+|roll for|points? of \w+ damage|hit points|saving throws?|(?:make|roll|give me) (?:an?|another) (?:\w+ ){1,3}check|(?:an?|more of an?) \w+ check\b|(?:first|second|third|fourth|fifth|new) edition|crits?\b|\d+ ?hp|roll(?:ed|ing)? (?:with|at) (?:dis)?advantage|(?:an? )?\d+ to hit|(?:perception|stealth|insight|athletics|acrobatics|persuasion|deception|investigation|intimidation|sleight of hand|arcana|survival|strength|dexterity|constitution|wisdom|charisma|agility|luck|str|dex|wis)(?: (?:check|save|roll))?\W{1,3}[+-]?\d+|(?:roll(?:ed)?|total|dice)\W{1,3}\d+|\d+ (?:fail|success)(?:ed|es)?)\b"),
     ("life", 1.5, ("life hectic airport paper project report due work uni college class dentist gym boss mum mom gran kid kids baby laptop phone wifi internet computer power flatmate roommate exam exams final finals midterm midterms shift shifts cat dog english degree "
@@ -159,6 +163,10 @@ _DOCUMENT = re.compile(
     r"to (?:the|whom|my)\b[^\n]*\n|from the (?:note|log|diar|journal|files)\w*)|^<\w+>|^\[\d\d?:\d\d|^\w+,$|^\[(?!ooc|ot\b)[^\]\n]{1,24}\][^\n]+\n\[(?!ooc|ot\b)[^\]\n]{1,24}\]",
     re.IGNORECASE | re.MULTILINE,
 )
+_CHAT = re.compile(
+    r"^\[(?!ooc|ot\b)[^\]\n]{1,24}\][^\n]+\n\[(?!ooc|ot\b)[^\]\n]{1,24}\]", re.IGNORECASE | re.MULTILINE
+)
+"""Names in brackets before what each says: a chat of the story."""
 _I = re.compile(r"(?<![\w'’.*])i(?![\w*.-])")
 _PERSON = re.compile(r"\b(?:I|i|my|My|me|you|You|your|Your|we|We|our|us)\b(?!['’]?\s*(?:/|-))")
 _OWN = ("thread", "net", "thanks", "play", "short", "all", "face", "life")
@@ -236,7 +244,7 @@ def context_score(content: str, rest: str, enough: float = -math.inf) -> Scored:
         parts["small"] = CONTEXT["small"]
     if sum(parts.values()) < enough:
         return Scored(sum(parts.values()), parts)
-    if _DOCUMENT.search(rest):
+    if _DOCUMENT.search(rest) or _CHAT.search(content):
         parts["document"] = CONTEXT["document"]
     own = words_score(rest[:BESIDE]).parts
     if sum(own.get(name, 0) for name in _OWN) > 2.0:
