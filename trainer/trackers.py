@@ -199,7 +199,7 @@ class Trackers:
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 yield
-        except Exception as error:  # noqa: BLE001  it raises whatever its server, its disk or its settings bring
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever its server, its disk or its settings bring; some exit
             self._open.pop(name, None)
             self.failures.append(f"{name}: {type(error).__name__}: {error}")
             say(f"{self.failures[-1]}; the run goes on without it", quiet=self._quiet)

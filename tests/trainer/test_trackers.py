@@ -193,6 +193,16 @@ def test_a_tracker_that_raises_is_said_once_and_the_run_goes_on(wandb, monkeypat
     assert capsys.readouterr().err.count("no answer; the run goes on without it") == 1
 
 
+def test_a_tracker_that_would_end_the_program_ends_only_itself(wandb, monkeypatch, tmp_path):
+    there = wandb()
+
+    def leave(*args, **more):
+        raise SystemExit("no key")
+
+    fake(monkeypatch, "wandb", init=leave, setup=there.setup, login=there.login)
+    assert run(tmp_path, rows=[TRAIN]).failures == ["wandb: SystemExit: no key"]
+
+
 def test_a_name_that_is_none_and_one_that_is_not_installed_are_told_before_training(monkeypatch):
     with pytest.raises(UserError, match=r'names "wandbb", which is no tracker. Nearest: "wandb"'):
         check(["wandbb"])
