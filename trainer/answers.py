@@ -44,6 +44,8 @@ def answer(
         found.samples, samples = answered(speaker, given), 0
     prompts = val_prompts(version, max(memorisation, samples))
     chosen, chunks = passages(version, memorisation) if memorisation else ([], 0)
+    if samples and not prompts:
+        say("samples: no val row is long enough to begin from", quiet=quiet)
     if not prompts and not chosen:
         if memorisation:
             say(

@@ -123,18 +123,9 @@ def evaluate(
             "nothing is asked: the test split stays sealed, and there are no passages, samples, prompts or tasks. "
             "Leave out --no-test, or add, for one: --samples 4"
         )
-    if limit is not None and not harness:
-        raise UserError(
-            "limit is of harness tasks, and none is named. Name one: --harness test --limit 20; or leave out --limit."
-        )
     opens = test or lm_harness.OWN in harness
-    if opens and (not version.files("chunks", "test") or not version.manifest().splits["test"].chunks):
-        raise UserError(
-            f"the test split of {version.spec} is empty. Set [split] test = 0.1, build and train again; or leave it out: --no-test"
-        )
+    _check(version, harness, limit, opens=opens)
     given = read_prompts(Path(prompts)) if prompts is not None else None
-    if harness:
-        lm_harness.need()
     readable = read_model(record, model, adapter, device)
     asked = (Speaker(readable, record.run, form_of(record, record.run)), given) if given is not None else None
     found = Evaluation(record.run, record.corpus, _open(run) if opens else None)
@@ -154,6 +145,20 @@ def evaluate(
         if found.test or found.memorisation or found.samples or found.harness:
             _append(run, record, found)
     return found
+
+
+def _check(version: VersionPath, harness: Sequence[str], limit: int | None, *, opens: bool) -> None:
+    """Raise before a model is loaded for what cannot be measured."""
+    if limit is not None and not harness:
+        raise UserError(
+            "limit is of harness tasks, and none is named. Name one: --harness test --limit 20; or leave out --limit."
+        )
+    if opens and (not version.files("chunks", "test") or not version.manifest().splits["test"].chunks):
+        raise UserError(
+            f"the test split of {version.spec} is empty. Set [split] test = 0.1, build and train again; or leave it out: --no-test"
+        )
+    if harness:
+        lm_harness.need()
 
 
 def _test(

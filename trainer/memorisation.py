@@ -24,13 +24,15 @@ from trainer.blocks import Block, blocks
 from trainer.greedy import continued
 from trainer.intervals import share
 from trainer.loading import Readable
-from trainer.origins import origins_of
+from trainer.origins import Origin, origins_of
 from trainer.overlap import SEED, Overlap, longest_overlaps
 
 PROMPTS = (50, 32)
 """Tokens of context, longest first."""
 LENGTH = 50
 """Tokens that must follow."""
+Answered = dict[int, list[list[int]]]
+"""Length of prompt -> the tokens that followed each passage's."""
 SHOWN = 3
 """Passages that `lines` shows; all are in the JSON."""
 
@@ -188,7 +190,7 @@ def memorised(
     ends: Sequence[int],
 ) -> Memorisation:
     """Ask base and tuned for every passage, and compare their `answers` ("base", "tuned") with every training chunk."""
-    got: dict[str, dict[int, list[list[int]]]] = {}
+    got: dict[str, Answered] = {}
     for name, open_model in (("base", readable.base), ("tuned", readable.tuned)):
         with open_model() as model:
             got[name] = {
@@ -211,7 +213,18 @@ def memorised(
             one.tokens, len(text.split()), text, one.document, origin.url, origin.source, one.chunk, one.text
         )
 
-    verbatim = []
+    verbatim = _verbatim(readable, found, got, origins)
+    asked = tuple(_asked(length, found, got) for length in PROMPTS) if found else ()
+    return Memorisation(
+        asked, chunks, verbatim, len(answers.get("tuned", ())), overlap("base"), overlap("tuned")
+    )
+
+
+def _verbatim(
+    readable: Readable, found: Sequence[Passage], got: Mapping[str, Answered], origins: Mapping[str, Origin]
+) -> tuple[Verbatim, ...]:
+    """The passages that a model gave back whole, by any length of prompt."""
+    told = []
     for n, one in enumerate(found):
         by = {
             name: [length for length in PROMPTS if tuple(each[length][n]) == one.target]
@@ -219,15 +232,12 @@ def memorised(
         }
         if lengths := [length for each in by.values() for length in each]:
             origin, models = origins[one.document], tuple(name for name, each in by.items() if each)
-            verbatim.append(Verbatim(one.document, origin.url, origin.source, one.chunk, one.start, min(lengths), models,
-                                     _text(readable, one.target)))  # fmt: skip
-    asked = tuple(_asked(length, found, got) for length in PROMPTS) if found else ()
-    return Memorisation(
-        asked, chunks, tuple(verbatim), len(answers.get("tuned", ())), overlap("base"), overlap("tuned")
-    )
+            told.append(Verbatim(one.document, origin.url, origin.source, one.chunk, one.start, min(lengths), models,
+                                 _text(readable, one.target)))  # fmt: skip
+    return tuple(told)
 
 
-def _asked(length: int, found: Sequence[Passage], got: dict[str, dict[int, list[list[int]]]]) -> Asked:
+def _asked(length: int, found: Sequence[Passage], got: dict[str, Answered]) -> Asked:
     matched = {
         name: [_leading(answer, one.target) for answer, one in zip(each[length], found, strict=True)]
         for name, each in got.items()

@@ -41,20 +41,17 @@ def table(
     last = list(needs)[-1]
     if width is not None:
         needs[last] = max(min(needs[last], width - (_wide(needs) - needs[last])), 1)
-    rows = [
-        dict(zip(needs, cells, strict=True))
-        for cells in zip(*([name, *shown[name]] for name in needs), strict=True)
-    ]
-    lines = [
-        GAP.join(
-            cut(row[name], needs[name]).ljust(needs[name])
-            if name in left
-            else cut(row[name], needs[name]).rjust(needs[name])
-            for name in needs
-        ).rstrip()
-        for row in rows
-    ]
+    set_in = {
+        name: [_set(cell, need, left=name in left) for cell in (name, *shown[name])]
+        for name, need in needs.items()
+    }
+    lines = [GAP.join(cells).rstrip() for cells in zip(*set_in.values(), strict=True)]
     return [*lines, *([f"({', '.join(gone)}: left out, there is no room)"] if gone else [])]
+
+
+def _set(text: str, width: int, *, left: bool) -> str:
+    short = cut(text, width)
+    return short.ljust(width) if left else short.rjust(width)
 
 
 def cut(text: str, width: int) -> str:

@@ -240,3 +240,10 @@ def test_an_evaluation_that_asks_nothing_is_refused_before_a_model_is_loaded(run
     monkeypatch.setattr("trainer.evaluate.read_model", lambda *args: pytest.fail("loaded"))
     with pytest.raises(UserError, match="nothing is asked"):
         evaluate(run, test=False)
+
+
+def test_samples_of_an_empty_val_split_are_told_to_be_none(made, capsys):
+    root, recipe = made("max_steps = 1\nearly_stopping = false", val_texts=())
+    trained = trainer.train(recipe, root=root, quiet=True)
+    assert evaluate(trained, test=False, samples=2).samples == []
+    assert "samples: no val row is long enough" in capsys.readouterr().err

@@ -15,11 +15,16 @@ Memorisation = Annotated[
     typer.Option("--memorisation", min=0, metavar="N", help="Training passages to ask for; 0 leaves it out."),
 ]
 Samples = Annotated[
-    int, typer.Option("--samples", min=0, metavar="N", help="Val beginnings that both answer.")
+    int,
+    typer.Option("--samples", min=0, metavar="N", help="Val beginnings that both answer, beside each other."),
 ]
 Prompts = Annotated[
     Path | None,
-    typer.Option("--prompts", metavar="FILE", help="Prompts that both answer, one a line, or .jsonl."),
+    typer.Option(
+        "--prompts",
+        metavar="FILE",
+        help="Prompts that both answer in place of --samples, one a line, or .jsonl.",
+    ),
 ]
 Harness = Annotated[
     str | None,

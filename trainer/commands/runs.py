@@ -86,21 +86,8 @@ def side_by_side(found: Comparison) -> Iterator[str]:
     """A column a run: how each went, then what differs; as many side by side as the terminal has room for."""
     from trainer.table import cut, room
 
-    facts: dict[str, list[str]] = {
-        "status": [row.status for row in found.runs],
-        "corpus": [row.corpus or "" for row in found.runs],
-        "base": [Path(row.model).name if row.model else "" for row in found.runs],
-        "steps": [_shown(row.steps) for row in found.runs],
-        "best step": [_shown(row.best_step) for row in found.runs],
-        "val loss": [_number(row.val_loss, ".4f") or "" for row in found.runs],
-        "test loss": [_test(row) for row in found.runs],
-        "perplexity": [_number(row.test_perplexity, ".2f") or "" for row in found.runs],
-        "tokens/s": [_number(row.tokens_per_second, ",.0f") or "" for row in found.runs],
-        "minutes": [_number(row.minutes, ".1f") or "" for row in found.runs],
-        "losses": [row.verdict or "" for row in found.runs],
-    }
     parts = {
-        "": facts,
+        "": _facts(found.runs),
         "recipe": {key: list(map(_shown, values)) for key, values in found.recipe.items()},
         "corpus": {key: list(map(_shown, values)) for key, values in found.corpus.items()},
     }
@@ -123,6 +110,23 @@ def side_by_side(found: Comparison) -> Iterator[str]:
     if len(found.runs) > 1 and not found.recipe and not found.corpus:
         yield "recipe and corpus are the same"
     yield from (f"{row.run}: {text}" for row in found.runs for text in (row.stop_reason, row.told) if text)
+
+
+def _facts(rows: list[Listed]) -> dict[str, list[str]]:
+    """How each went."""
+    return {
+        "status": [row.status for row in rows],
+        "corpus": [row.corpus or "" for row in rows],
+        "base": [Path(row.model).name if row.model else "" for row in rows],
+        "steps": [_shown(row.steps) for row in rows],
+        "best step": [_shown(row.best_step) for row in rows],
+        "val loss": [_number(row.val_loss, ".4f") or "" for row in rows],
+        "test loss": [_test(row) for row in rows],
+        "perplexity": [_number(row.test_perplexity, ".2f") or "" for row in rows],
+        "tokens/s": [_number(row.tokens_per_second, ",.0f") or "" for row in rows],
+        "minutes": [_number(row.minutes, ".1f") or "" for row in rows],
+        "losses": [row.verdict or "" for row in rows],
+    }
 
 
 def _draw(path: Path, names: list[str], root: Path) -> None:
