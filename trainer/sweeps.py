@@ -239,13 +239,14 @@ def _run_of(found: Sweep, trial: Trial) -> Run | None:
 
 
 def _ended(trial: Trial, run: Run) -> Trial:
+    """What a run that ended says in the sweep: one that diverged and kept nothing has failed."""
     end = run.record.outcome
     assert end is not None
     stopped = end.ended == "callback" and end.stop_reason.startswith('callback "sweep"')
     return replace(
         trial,
         run=run.spec,
-        status="stopped" if stopped else "finished",
+        status="failed" if end.kept == "none" else "stopped" if stopped else "finished",
         val_loss=end.val_loss,
         steps=end.steps,
         minutes=end.seconds / 60,

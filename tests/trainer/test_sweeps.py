@@ -187,3 +187,24 @@ def test_a_sweep_goes_on_from_another_folder(made, monkeypatch):
     monkeypatch.chdir(root.parent)
     found = trainer.sweep(f"{root.name}/recipe.toml", {"train.seed": [1]}, root=root, resume=True, quiet=True)
     assert (found.best.run, found.recipe) == ("tale/1", str(recipe))
+
+
+def test_a_run_that_diverged_is_no_finished_one_when_the_sweep_goes_on(made, monkeypatch):
+    root, recipe = made("max_steps = 20\neval_every = 20\npacking = false")
+    tried, run = {"train.learning_rate": [1e30, 1e-2]}, sft.train
+
+    def train(*args, member, **more):
+        if member.overrides["train.learning_rate"] == 1e-2:
+            raise KeyboardInterrupt
+        return run(*args, member=member, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sft, "train", train)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.sweep(recipe, tried, root=root, quiet=True)
+    found = trainer.sweep(recipe, tried, root=root, resume=True, quiet=True)
+    assert [(one.status, one.run, one.val_loss is None) for one in found.trials] == [
+        ("failed", "tale/1", True),
+        ("finished", "tale/2", False),
+    ]
+    assert "became nan" in found.trials[0].told
