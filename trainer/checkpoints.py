@@ -46,7 +46,7 @@ class Checkpoints:
 
     folder: Path
     owner: str
-    """Whose they are: `trainer.runs.seal_of` the run."""
+    """Whose they are: by `trainer.runs.checkpoints_of`."""
 
     def write(
         self, step: int, fill: Callable[[Path], None], best: int | None = None, best_digest: str | None = None
@@ -92,7 +92,7 @@ class Checkpoints:
         found = []
         for path in self.folder.glob("checkpoint-*"):
             seal = _seal(path)
-            if seal is not None:
+            if seal is not None and path.name == f"checkpoint-{seal['step']}":  # not someone's copy beside it
                 found.append(Checkpoint(path, int(seal["step"]), seal.get("best"), seal.get("best_digest")))
         return sorted(found, key=lambda one: one.step, reverse=True)
 

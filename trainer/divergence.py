@@ -59,5 +59,10 @@ class Divergences:
             f"{usual:.2f} for {self.bad} steps; {self._hint()}",
         )
 
+    def lost(self, step: int, what: str) -> End:
+        """The run must end because of what its last update did: `what` was found of the weights after `step`, whose own loss was good."""
+        self.first, self.bad = self.first if self.bad else step + 1, self.bad + 1
+        return End("diverged", f"the run diverged: {what} after step {step}; {self._hint()}")
+
     def _hint(self) -> str:
         return "a lower learning_rate, a longer warmup or a smaller max_grad_norm may help"

@@ -39,8 +39,8 @@ def choose(watch: Watch) -> Choice:
     """The best by the watched metric, where one is watched, else the last. Of a run that diverged the best if it beat the base, else the
     newest checkpoint that was sound, else none."""
     best = watch.stopper.best_step if watch.stopper else None
-    diverged = watch.end is not None and watch.end.kind == "diverged"
-    if best is not None and not (diverged and best == 0):
+    diverged = _diverged(watch)
+    if best is not None and not (diverged and not _proven(watch, best)):
         return Choice("best", best, watch.best_path(best))
     if not diverged:
         return Choice("last")
@@ -48,15 +48,42 @@ def choose(watch: Watch) -> Choice:
     return Choice("checkpoint", sound.step, sound.path / WEIGHTS) if sound else Choice("none")
 
 
+def _diverged(watch: Watch) -> bool:
+    return watch.end is not None and watch.end.kind == "diverged"
+
+
+def _by_train_loss(watch: Watch) -> bool:
+    return watch.stopper is not None and watch.stopper.rule.metric == "train_loss"
+
+
+def _proven(watch: Watch, best: int) -> bool:
+    """Whether the best of a run that diverged is from before. An evaluation of val measured it itself; a training loss is that of the weights before
+    its step, so there the loss of the step after it must have been good."""
+    return best > 0 and (not _by_train_loss(watch) or best < (watch.divergences.first or 0) - 1)
+
+
+def _check_weights(watch: Watch, model: Any) -> None:
+    """Where nothing measured the last update, see that it left numbers; else the run diverged."""
+    import torch
+
+    steps = [row["step"] for row in watch.journal.of("train")]
+    if steps and not _diverged(watch):
+        trained = (weight for weight in model.parameters() if weight.requires_grad)
+        if not all(bool(torch.isfinite(weight).all()) for weight in trained):
+            watch.end = watch.divergences.lost(steps[-1], "trained weights were no numbers")
+
+
 def finish(run: Run, watch: Watch, trainer: Any, *, steps: int, quiet: bool) -> Run:
     """End a run of `steps` steps, fewer where `watch.end` says so. Raises Diverged, after the record, where nothing is worth keeping."""
     from trainer.plot import draw, story_of
 
+    _check_weights(watch, trainer.model)
     choice, checked = choose(watch), None
     if choice.path:
         trainer.restore(choice.path)
         checked = watch.measure_val().loss if watch.measure_val else None
-    if choice.kept == "checkpoint" and not _worth(watch, checked):
+    doubted = choice.kept == "checkpoint" or (_diverged(watch) and _by_train_loss(watch))
+    if doubted and not _worth(watch, checked):
         choice, checked = Choice("none"), None
     reason = watch.end.reason if watch.end else f"all {steps} steps are done"
     watch.callbacks.end(
@@ -108,17 +135,18 @@ def _outcome(
     rows = watch.journal.rows
     trained, vals = list(watch.journal.of("train")), list(watch.journal.of("val"))
     losses = {row["step"]: row["loss"] for row in vals if math.isfinite(row["loss"])}
+    steps = trained[-1]["step"] if trained else 0
     last_val = vals[-1]["loss"] if vals else None
     best_step = choice.step if choice.kept == "best" else min(losses, key=losses.__getitem__, default=None)
     judged = verdict(rows)
     return Outcome(
-        steps=trained[-1]["step"] if trained else 0,
+        steps=steps,
         stop_reason=reason,
         ended=watch.end.kind if watch.end else "steps",
         kept=choice.kept,
         best_step=best_step,
         first_val_loss=finite(vals[0]["loss"]) if vals else None,
-        val_loss=_val_loss(choice, losses, finite(last_val), checked),
+        val_loss=_val_loss(choice, losses, steps, checked),
         checked_val_loss=checked,
         last_val_loss=finite(last_val),
         train_loss=finite(trained[-1]["loss"]) if trained else None,
@@ -132,19 +160,17 @@ def _outcome(
     )
 
 
-def _val_loss(
-    choice: Choice, losses: dict[int, float], last: float | None, checked: float | None
-) -> float | None:
+def _val_loss(choice: Choice, losses: dict[int, float], steps: int, checked: float | None) -> float | None:
     if choice.kept == "none":
         return None
-    return last if choice.step is None else losses.get(choice.step, checked)
+    return losses.get(steps if choice.step is None else choice.step, checked)
 
 
 def _tell(outcome: Outcome, precision: str, *, quiet: bool) -> None:
     if outcome.verdict:
         say(outcome.verdict, quiet=quiet)
     was, now = outcome.val_loss, outcome.checked_val_loss
-    if was is not None and now is not None and abs(was - now) > AGREES[precision]:
+    if was is not None and now is not None and not abs(was - now) <= AGREES[precision]:  # a NaN differs
         say(
             f"the adapter that was kept has a val loss of {now:.5f} when it is read back, and {was:.5f} in the journal: its file does not hold "
             "what was trained. Both are in the record; measure before you use it: gristmill eval",

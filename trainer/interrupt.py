@@ -55,7 +55,9 @@ def listening(say: Callable[[str], None]) -> Iterator[Interrupt]:
             signal.raise_signal(number)
 
     for number in map(int, SIGNALS):
-        before[number] = signal.signal(number, note)
+        # Who started it may have told it to ignore one (nohup, a shell's background job), and means it.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, note)
     try:
         yield noted
     finally:

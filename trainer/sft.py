@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from plugins.contracts import Loaded
-from schemas.errors import Interrupted
+from schemas.errors import Interrupted, NotFound
 from trainer import loop, packing, processes, runs
 from trainer.callbacks import Callbacks
 from trainer.checkpoints import Checkpoint, Checkpoints, unwritable
@@ -110,6 +110,10 @@ def _work(plan: Plan, run: Run, again: str, member: Member | None, *, main: bool
     from trainer.ending import finish
 
     record = run.record
+    if record.status == "finished":  # by another process, between being found and being held
+        raise NotFound(
+            f"nothing to resume: {run.spec} was just finished by another process. Leave out --resume."
+        )
     checkpoints = runs.checkpoints_of(run, record)
     checkpoint = processes.made_by_main(lambda: _newest(checkpoints, run, quiet=quiet))
     done = checkpoint.step if checkpoint else 0

@@ -8,6 +8,7 @@ divergence, a budget of tokens) is a function of the journal's rows.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -129,12 +130,14 @@ class Watch(TrainerCallback):
         step, last = state.global_step, state.global_step >= state.max_steps
         self._note(state, logs)
         diverged = self.divergences.see(step, float(logs["loss"]))
-        if self.divergences.doubtful:
-            control.should_save = False  # those that stand are from before
+        # Before the first step nothing can be ended, so a callback's wish from there is heard here.
+        before = self.end is not None and self.end.kind == "callback"
         asked = _called(self.callbacks.step(self.journal.rows[-1]))
         spent = asked or (None if last else self.budget.end(step, self.journal.seconds, self.tokens))
-        if not diverged and (spent or self._due(step, state.max_steps)):
-            self._evaluate(state, step)
+        if not diverged and (spent or before or self._due(step, state.max_steps)):
+            diverged = self._evaluate(state, step)
+        if self.divergences.doubtful:
+            control.should_save = False  # those that stand are from before
         patience = self.stopper.end() if self.stopper and not last else None
         self.end = diverged or self.end or patience or spent
         if self.end:
@@ -172,7 +175,8 @@ class Watch(TrainerCallback):
         if self.stopper:
             needed.add(self.stopper.best_step)
         for path in self.best.glob("step-*"):
-            if int(path.name.removeprefix("step-")) not in needed:
+            step = path.name.removeprefix("step-")
+            if step.isdecimal() and int(step) not in needed:
                 shutil.rmtree(path)
 
     def best_path(self, step: int) -> Path:
@@ -195,7 +199,9 @@ class Watch(TrainerCallback):
             **{key: None if value is None else float(value) for key, value in rates.items()},
         )
 
-    def _evaluate(self, state: Any, step: int) -> None:
+    def _evaluate(self, state: Any, step: int) -> End | None:
+        """Measure, note, and save the adapter where it is the best; why the run must end where val loss is a number no more."""
+        lost = None
         if self.measure_val:
             try:
                 found = self.measure_val()
@@ -205,6 +211,7 @@ class Watch(TrainerCallback):
                 self.journal.add(
                     "val", step, state.epoch or 0.0, found.loss, self.tokens, accuracy=found.accuracy
                 )
+                lost = self._lost(step, found.loss)
                 self.end = self.end or _called(self.callbacks.evaluate(self.journal.rows[-1]))
         value = self._value(step)
         if self.stopper and value is not None and self.stopper.see(step, value):
@@ -212,6 +219,14 @@ class Watch(TrainerCallback):
             self._best_digest = adapter_digest(self.best_path(step))
         self.journal.write()
         self.progress.say(self.progress.line())
+        return lost
+
+    def _lost(self, step: int, loss: float) -> End | None:
+        """The divergence where an update ruined the weights, which no training loss tells after the last step. Of a base whose own val loss is
+        no number it tells nothing."""
+        if math.isfinite(loss) or not any(math.isfinite(row["loss"]) for row in self.journal.of("val")):
+            return None
+        return self.divergences.lost(step, f"val loss became {loss}")
 
     def _value(self, step: int) -> float | None:
         """The watched metric at an evaluation: from its val row, or the mean train loss since the evaluation before."""
@@ -228,8 +243,13 @@ class Watch(TrainerCallback):
             )
             losses = [row["loss"] for row in self.journal.of("train") if since < row["step"] <= step]
             return sum(losses) / len(losses) if losses else None
-        column = "accuracy" if self.stopper.rule.metric == "val_accuracy" else "loss"
-        return next((row[column] for row in self.journal.of("val") if row["step"] == step), None)
+        found = next((row for row in self.journal.of("val") if row["step"] == step), None)
+        if found is None:
+            return None
+        # Weights that are no numbers have an accuracy all the same: the first word's.
+        by_loss = self.stopper.rule.metric != "val_accuracy" or not math.isfinite(found["loss"])
+        value: float | None = found["loss" if by_loss else "accuracy"]
+        return value
 
 
 def _called(reason: str | None) -> End | None:

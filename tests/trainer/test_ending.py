@@ -1,5 +1,6 @@
 """How runs end: early, by divergence, by a budget, by a signal, by a full disk; what they keep and what they say."""
 
+import dataclasses
 import errno
 import math
 import signal
@@ -153,6 +154,63 @@ def test_a_checkpoint_that_is_worse_than_the_base_is_not_kept(made, monkeypatch)
         trainer.train(recipe, root=root)
 
 
+RUINED = 'max_steps = 1\nlearning_rate = 1e30\nwarmup = 0\nschedule = "constant"\n'
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["false", '{ metric = "train_loss" }', '{ metric = "val_accuracy" }', "{ patience = 1 }"],
+)
+def test_weights_that_the_last_update_ruined_are_not_kept(made, rule):
+    """The only step's own loss was good: it is that of the base."""
+    root, recipe = made(f"{RUINED}early_stopping = {rule}")
+    with pytest.raises(Diverged, match=r"val loss became (nan|inf) after step 1"):
+        trainer.train(recipe, root=root)
+    assert not (trainer.open("tale/1", root=root).path / "adapter").exists()
+
+
+def test_they_are_not_kept_where_there_is_no_val_split_either(made, monkeypatch):
+    finish = ending.finish
+
+    def ruined(run, watch, sft, **more):
+        next(weight for weight in sft.model.parameters() if weight.requires_grad).data[0, 0] = math.inf
+        return finish(run, watch, sft, **more)
+
+    monkeypatch.setattr(ending, "finish", ruined)
+    root, recipe = made("max_steps = 1\nearly_stopping = false", val_texts=())
+    with pytest.raises(Diverged, match="trained weights were no numbers after step 1"):
+        trainer.train(recipe, root=root)
+
+
+def test_the_checkpoint_before_an_evaluation_that_is_no_number_is_kept(made, monkeypatch):
+    """Step 6's update is ruinous; step 5's good loss is that of the weights after step 4."""
+    measure = Watch._evaluate
+
+    def evaluate(self, state, step):
+        told = self.measure_val
+        if step == 6:
+            self.measure_val = lambda: dataclasses.replace(told(), loss=math.nan)
+        try:
+            return measure(self, state, step)
+        finally:
+            self.measure_val = told
+
+    monkeypatch.setattr(Watch, "_evaluate", evaluate)
+    root, recipe = made(PLAIN)
+    run = trainer.train(recipe, root=root)
+    end = run.record.outcome
+    assert (end.ended, end.kept, end.steps) == ("diverged", "checkpoint", 6)
+    assert end.val_loss == vals(run)[4]
+
+
+def test_a_best_training_loss_that_no_later_step_proved_is_not_kept(made, monkeypatch):
+    bend_losses(monkeypatch, lambda step, loss: math.nan if step == 5 else loss)
+    root, recipe = made('max_steps = 8\neval_every = 2\nearly_stopping = { metric = "train_loss" }')
+    run = trainer.train(recipe, root=root)
+    end = run.record.outcome
+    assert (end.ended, end.kept, end.val_loss) == ("diverged", "checkpoint", vals(run)[2])
+
+
 # ------------------------------------------------------------------------------------------------ budgets
 
 
@@ -180,6 +238,15 @@ def test_a_budget_of_minutes_counts_work_and_not_the_pause(made, monkeypatch):
     monkeypatch.undo()
     end = trainer.train(recipe, root=root).record.outcome
     assert (end.ended, end.steps, end.kept) == ("minutes", 1, "best")
+
+
+def test_an_end_asked_for_before_the_first_step_is_measured_after_it(made):
+    """The base is good enough already; one step is taken, and its adapter has a val loss of its own."""
+    root, recipe = made(f'{PLAIN}\n[[train.callback]]\nuse = "target"\nvalue = 100.0')
+    run = trainer.train(recipe, root=root)
+    end = run.record.outcome
+    assert (end.ended, end.steps, list(vals(run))) == ("callback", 1, [0, 1])
+    assert end.val_loss == vals(run)[1]
 
 
 # ------------------------------------------------------------------------------------------------ signals
@@ -290,6 +357,27 @@ def test_a_run_that_may_not_be_written_to_is_not_resumed(made, monkeypatch):
     lock.mkdir()  # root may write everything, so a mode would not stop it
     with pytest.raises(StorageError, match="cannot write in .*tale/1"):
         trainer.train(recipe, root=root, resume=True)
+
+
+def test_a_run_that_another_process_finishes_meanwhile_is_not_begun_anew(made, monkeypatch):
+    root, recipe = made("max_steps = 2\neval_every = 2")
+    with monkeypatch.context() as patch:
+        cut_at(1, patch)
+        with pytest.raises(Cut):
+            trainer.train(recipe, root=root)
+    find = runs.unfinished
+
+    def slow(*found):
+        run = find(*found)
+        with monkeypatch.context() as patch:
+            patch.setattr(runs, "unfinished", find)
+            trainer.train(recipe, root=root, resume=True)
+        return run
+
+    monkeypatch.setattr(runs, "unfinished", slow)
+    with pytest.raises(NotFound, match="tale/1 was just finished by another process"):
+        trainer.train(recipe, root=root, resume=True)
+    assert trainer.open("tale/1", root=root).record.status == "finished"
 
 
 def test_runs_of_one_name_that_begin_at_once_get_numbers_of_their_own(made):

@@ -54,3 +54,14 @@ def test_beside_the_main_thread_nothing_is_touched():
     thread.join()
     assert seen == [None]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_signal_that_was_to_be_ignored_still_is():
+    """As nohup and a shell's background jobs have it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with listening(lambda line: None) as interrupt:
+            signal.raise_signal(signal.SIGINT)
+            assert interrupt.signal is None
+    finally:
+        signal.signal(signal.SIGINT, before)
