@@ -114,7 +114,7 @@ class Train(Section):
     """[[train.callback]]: plugins that are told of every step and evaluation, and may end the run."""
     trackers: tuple[str, ...] = ()
     """tensorboard | wandb | trackio, where installed: the journal is sent there too."""
-    seed: int = 7
+    seed: int = Field(7, ge=0, lt=2**32)
 
     @model_validator(mode="after")
     def _full_needs_weights(self) -> Train:
