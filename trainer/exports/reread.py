@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plugins.backends.quiet import quiet
+from trainer.exports.gguf_tensors import rope_factors, rope_type
 from trainer.exports.go_template import GoFault, render
 from trainer.exports.ollama import system_of, template_of
 from trainer.exports.spoken import Spoken, written
@@ -76,8 +77,9 @@ def gguf_faults(file: Path, ours: Any, spoken: Spoken, size: int) -> list[str]:
         return None if field is None else field.contents()
 
     faults = []
-    tokens, known = told("tokenizer.ggml.tokens") or [], ours.convert_ids_to_tokens(range(len(ours)))
-    if tokens[: len(known)] != known or len(tokens) < size:
+    tokens = told("tokenizer.ggml.tokens") or []
+    # By number, because a tokenizer may leave numbers out.
+    if any(tokens[n : n + 1] != [word] for word, n in ours.get_vocab().items()) or len(tokens) < size:
         faults.append("its vocabulary numbers other words")
     ends = {told(f"tokenizer.ggml.{key}_token_id") for key in ("eos", "eot")}
     # Where a turn's end mark is not the end token, llama.cpp's own converter names one of the two; which ends an answer is what counts.
@@ -89,6 +91,35 @@ def gguf_faults(file: Path, ours: Any, spoken: Spoken, size: int) -> list[str]:
     faults += [f"the end mark {ours.convert_ids_to_tokens(n)!r} is no control token" for n in spoken.ends if types[n : n + 1] != [3]]  # fmt: skip
     if spoken.form is not None:
         faults += template_faults(spoken, lambda talk: _jinja(ours, talk, told("tokenizer.chat_template") or ""))  # fmt: skip
+    return faults
+
+
+def rotary_faults(file: Path, config: Any) -> list[str]:
+    """Whether a GGUF file turns positions as the merged model does: `read_gguf` takes that from `config`, so that what the file says is compared here.
+
+    Only rotary embeddings that the built-in converter writes; what llama.cpp's writes of others is its own affair.
+    """
+    import gguf
+    import numpy as np
+
+    reader, told, kind = gguf.GGUFReader(file), config.rope_parameters, rope_type(config)
+    arch = reader.get_field("general.architecture")
+    of = {key: reader.get_field(f"{arch.contents() if arch else ''}.rope.{key}") for key in ("freq_base", "scaling.type", "scaling.factor")}  # fmt: skip
+    said = {key: field.contents() if field else None for key, field in of.items()}
+    faults = []
+    # llama.cpp takes 10000 where a file says none.
+    if not np.isclose(said["freq_base"] or 10000.0, told["rope_theta"], rtol=1e-4):
+        faults.append(f"its rotary base is {said['freq_base']}, not {told['rope_theta']}")
+    factors = next((tensor.data for tensor in reader.tensors if tensor.name == "rope_freqs.weight"), None)
+    if kind == "llama3" and not (
+        factors is not None and np.allclose(factors, rope_factors(config), rtol=1e-3)
+    ):
+        faults.append("its rotary frequencies are not stretched as the model's are")
+    linear = said["scaling.type"] == "linear" and said["scaling.factor"]
+    if kind in {"default", "linear", "llama3"} and (linear or 1.0) != (
+        told["factor"] if kind == "linear" else 1.0
+    ):
+        faults.append(f"its positions are stretched {linear or 1.0} times, not as the model's are")
     return faults
 
 

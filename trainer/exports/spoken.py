@@ -62,7 +62,10 @@ def spoken_of(record: RunRecord, tokenizer: Any) -> Spoken:
     numbers = {role: getattr(tokenizer, f"{role}_token_id") for role in ("bos", "eos", "pad", "unk")}
     if told.format == "text":
         marks = () if tokenizer.eos_token is None else (tokenizer.eos_token,)
-        return Spoken(None, tokenizer.chat_template, **numbers, end=None, marks=marks)
+        template = tokenizer.chat_template
+        if isinstance(template, dict):  # several by names
+            template = template.get("default")
+        return Spoken(None, template, **numbers, end=None, marks=marks)
     if told.format not in {"chat", "instruct"} or not told.options.get("taken"):
         raise UserError(STRANGE.format(run=record.run, format=told.format))
     form: Any = class_of("format", told.format, None).model_validate(told.options)

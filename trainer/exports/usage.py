@@ -5,8 +5,9 @@ from __future__ import annotations
 from trainer.record import RunRecord
 
 
-def use(record: RunRecord, base: str, to: str) -> str:
-    """Markdown: code to load and ask it."""
+def use(record: RunRecord, base: str, to: str, within: str = "") -> str:
+    """Markdown: code to load and ask it; `within` is where the model lies below the folder of the card."""
+    folder = f"path/to/this/folder{within}"
     chat = record.tokenizer.format != "text"
     if to in {"gguf", "ollama"}:
         name = record.run.partition("/")[0]
@@ -17,7 +18,7 @@ def use(record: RunRecord, base: str, to: str) -> str:
         load = (
             "from peft import PeftModel\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
             f'base = "{base}"\ntokenizer = AutoTokenizer.from_pretrained(base)\n'
-            'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "path/to/this/folder")\n'
+            f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "{folder}")\n'
         )
         note = (
             "\n\nIts chat template is the run's, in `gristmill.json`; `gristmill chat` speaks it, and so does a merged export."
@@ -27,7 +28,7 @@ def use(record: RunRecord, base: str, to: str) -> str:
     else:
         load = (
             "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-            'folder = "path/to/this/folder"\ntokenizer = AutoTokenizer.from_pretrained(folder)\n'
+            f'folder = "{folder}"\ntokenizer = AutoTokenizer.from_pretrained(folder)\n'
             "model = AutoModelForCausalLM.from_pretrained(folder)\n"
         )
         note = ""
