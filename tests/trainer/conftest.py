@@ -1,7 +1,9 @@
 """A tiny base model, and versions written by hand: the trainer's tests need neither a crawl nor a build."""
 
+import gc
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,6 +26,22 @@ from schemas.manifest import (
     sha_line,
 )
 from schemas.tables import CHUNKS
+from trainer import machine
+
+machine.TRIAL_SECONDS = 0  # a preflight's trial of the machine's speed: twice is enough
+
+
+@pytest.fixture(scope="session")
+def frozen() -> list[bool]:
+    """Whether the libraries' objects are kept from the garbage collector, which a training calls and which goes through all of them."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _freeze(frozen: list[bool]) -> None:
+    if "trl" in sys.modules and not frozen:
+        gc.freeze()
+        frozen.append(True)
 
 
 @pytest.fixture(scope="session")
