@@ -97,6 +97,8 @@ def finish(run: Run, watch: Watch, trainer: Any, *, steps: int, quiet: bool) -> 
     draw(story_of(record, outcome, watch.journal.rows), run.path)
     end = {"status": "finished", "outcome": outcome, "adapter": adapter}
     write_record(run.path, record.model_copy(update=end))
+    if choice.kept != "none":
+        _card(run)
     for name in (runs.CHECKPOINTS, runs.BEST):
         shutil.rmtree(run.path / name, ignore_errors=True)
     _tell(outcome, record.precision, quiet=quiet)
@@ -106,6 +108,16 @@ def finish(run: Run, watch: Watch, trainer: Any, *, steps: int, quiet: bool) -> 
             f"gristmill sql --run {run.spec}"
         )
     return run
+
+
+def _card(run: Run) -> None:
+    """The run's card. It can be written again at any time, so what fails there is told and fails no run."""
+    from trainer import card
+
+    try:
+        card.write(run)
+    except Exception as error:  # noqa: BLE001  whatever it is
+        say(f"{run.spec} has no card: {error}. Its record is whole; for the card: trainer.card.write(run)")
 
 
 def _worth(watch: Watch, checked: float | None) -> bool:

@@ -13,7 +13,7 @@ from corpus.cli import app
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 TEXT = (DOCS / "commands.md").read_text(encoding="utf-8")
 SECTIONS = dict(
-    re.findall(r"^## `gristmill ([\w ]+)`\n(.*?)(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL)
+    re.findall(r"^## `gristmill ([\w -]+)`\n(.*?)(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL)
 )
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 

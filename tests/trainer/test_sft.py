@@ -42,7 +42,7 @@ def test_a_run_lowers_the_validation_loss_and_leaves_what_it_promises(made, tiny
     assert end.val_loss < end.first_val_loss
     assert end.stop_reason == f"all {end.steps} steps are done"
     assert {path.name for path in run.path.iterdir()} == {
-        "adapter", "gristmill.json", "losses.png", "learning_rate.png", "grad_norm.png", "metrics.parquet", "preflight.json", "recipe.toml", ".lock",
+        "adapter", "gristmill.json", "losses.png", "learning_rate.png", "grad_norm.png", "metrics.parquet", "preflight.json", "recipe.toml", "README.md", ".lock",
     }  # fmt: skip
     assert {path.name for path in (run.path / "adapter").iterdir()} == {
         "adapter_config.json",

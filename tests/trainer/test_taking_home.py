@@ -181,3 +181,22 @@ def test_only_a_seed_that_every_generator_takes_is_one():
         with pytest.raises(ValidationError, match="seed"):
             Train(seed=seed)
     assert Train(seed=2**32 - 1).seed == 2**32 - 1
+
+
+def test_a_finished_run_has_a_card_and_one_that_fails_fails_no_run(made, monkeypatch, capfd):
+    import trainer
+
+    root, recipe = made("max_steps = 2")
+    run = trainer.train(recipe, root=root, quiet=True)
+    end = run.record.outcome
+    text = (run.path / "README.md").read_text()
+    assert f"| val | {end.first_val_loss:.4f} | {end.val_loss:.4f} |" in text
+
+    def broken(*_args, **_options):
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr("trainer.card.write", broken)
+    other = trainer.train(recipe, root=root, quiet=True)
+    assert other.record.status == "finished"
+    assert not (other.path / "README.md").exists()
+    assert "has no card: no ink" in capfd.readouterr().err
