@@ -91,6 +91,15 @@ class Loop(Resumable):
         now: int | None = self.state.train_batch_size  # None where no step was left to do
         return now if now and now < self.args.per_device_train_batch_size else None
 
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """transformers' own. Memory that ran out where no smaller pass would help is told with what would: after an update, there is no way back."""
+        try:
+            return super().train(*args, **kwargs)  # type: ignore[misc]
+        except Exception as error:
+            if not memory.out_of_memory(error):
+                raise
+            raise memory.beyond_passes(str(error)) from error
+
     def get_train_dataloader(self) -> Any:
         """One item a step."""
         return batches.loader(

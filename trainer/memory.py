@@ -56,6 +56,15 @@ def smaller(rows: int, reason: str) -> int:
     )
 
 
+def beyond_passes(reason: str) -> UserError:
+    """The error for memory that ran out outside a step's passes: in the optimiser, whose moments are made at the first step, or in an evaluation."""
+    return UserError(
+        f"memory ran out outside the passes, in the optimiser or an evaluation ({reason.splitlines()[0] if reason else 'no more is known'}), so the "
+        'run ended. What takes less there, in [train]: optimizer = "adamw-8bit" (on a GPU); a smaller lora.r; eval_batch_size = 1; '
+        "a smaller micro_batch_size, which leaves more room. If it wrote a checkpoint, it goes on from there: --resume"
+    )
+
+
 def told(before: int, now: int, step: int) -> str:
     """What the run says when it goes on with smaller passes."""
     return (

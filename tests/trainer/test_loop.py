@@ -174,3 +174,13 @@ def killed_after(step: int, seen):
             raise Killed
 
     return on_log
+
+
+def test_memory_that_runs_out_in_the_optimiser_is_told_with_what_takes_less(made, monkeypatch):
+    def crowded(*_args, **_options):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", crowded)
+    root, recipe = made('max_steps = 2\noptimizer = "adamw"')
+    with pytest.raises(UserError, match=r"outside the passes.*adamw-8bit"):
+        trainer.train(recipe, root=root, quiet=True)

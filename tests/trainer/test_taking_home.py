@@ -191,6 +191,8 @@ def test_a_finished_run_has_a_card_and_one_that_fails_fails_no_run(made, monkeyp
     end = run.record.outcome
     text = (run.path / "README.md").read_text()
     assert f"| val | {end.first_val_loss:.4f} | {end.val_loss:.4f} |" in text
+    assert "- steps, at most: 2\n" in text
+    assert "- epochs" not in text, "the steps went before them"
 
     def broken(*_args, **_options):
         raise RuntimeError("no ink")
