@@ -48,6 +48,22 @@ def told(run) -> tuple:
     return rows, end, weights.read_bytes()
 
 
+def bend_losses(monkeypatch, bend):
+    """Have the watch hear `bend(step, loss)` for every training loss; what is trained stays as it is."""
+    heard = Watch.on_log
+
+    def on_log(self, args, state, control, logs=None, **more):
+        if logs and "loss" in logs:
+            logs = logs | {"loss": bend(state.global_step, logs["loss"])}
+        heard(self, args, state, control, logs=logs, **more)
+
+    monkeypatch.setattr(Watch, "on_log", on_log)
+
+
+def vals(run) -> dict[int, float]:
+    return {row["step"]: row["loss"] for row in run.metrics().to_pylist() if row["kind"] == "val"}
+
+
 @pytest.fixture
 def quick(monkeypatch) -> None:
     """Leave out what takes longer than a run of nine steps: pictures, the machine's speed, and going through all libraries' objects at its end."""

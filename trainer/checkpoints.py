@@ -38,6 +38,8 @@ class Checkpoint:
     """The step of the best adapter when it was written, which a resumed run needs …"""
     best_digest: str | None = None
     """… and what it was (`trainer.record.adapter_digest`)."""
+    ended: str | None = None
+    """Why a callback ended the run at this step: a run killed while it ends only ends anew."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,12 @@ class Checkpoints:
     """Whose they are: by `trainer.runs.checkpoints_of`."""
 
     def write(
-        self, step: int, fill: Callable[[Path], None], best: int | None = None, best_digest: str | None = None
+        self,
+        step: int,
+        fill: Callable[[Path], None],
+        best: int | None = None,
+        best_digest: str | None = None,
+        ended: str | None = None,
     ) -> None:
         """Let `fill` write the files of a step, then seal them; older ones than `KEPT` go. OSError leaves those that stand as they are."""
         stage = self.folder / f".new-{step}"
@@ -65,6 +72,7 @@ class Checkpoints:
                 "step": step,
                 "best": best,
                 "best_digest": best_digest,
+                "ended": ended,
                 "files": files,
             }
             write_json(stage / SEAL, seal)
@@ -93,7 +101,8 @@ class Checkpoints:
         for path in self.folder.glob("checkpoint-*"):
             seal = _seal(path)
             if seal is not None and path.name == f"checkpoint-{seal['step']}":  # not someone's copy beside it
-                found.append(Checkpoint(path, int(seal["step"]), seal.get("best"), seal.get("best_digest")))
+                more = (seal.get(key) for key in ("best", "best_digest", "ended"))
+                found.append(Checkpoint(path, int(seal["step"]), *more))
         return sorted(found, key=lambda one: one.step, reverse=True)
 
     def torn(self) -> list[Path]:

@@ -11,6 +11,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plugins.backends.base import check_weights
 from schemas.errors import Mismatch
 from trainer.saved_state import read_state, write_state
 
@@ -36,6 +37,7 @@ class Resumable:
 
     def restore(self, adapter: Path) -> None:
         """Put saved weights back into the model at hand."""
+        check_weights(adapter)  # else transformers and PEFT would look for a pickle
         super()._load_from_checkpoint(str(adapter))  # type: ignore[misc]
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
@@ -59,6 +61,7 @@ class Resumable:
         self.watch.checkpoint(self.state.global_step, fill)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        check_weights(Path(resume_from_checkpoint) / WEIGHTS)
         super()._load_from_checkpoint(str(Path(resume_from_checkpoint) / WEIGHTS), model)  # type: ignore[misc]
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:

@@ -87,9 +87,9 @@ class Watch(TrainerCallback):
             if self.stopper and value is not None:
                 self.stopper.see(done, value)
         if step < last:
-            self.end = (self.stopper and self.stopper.end()) or self.budget.end(
-                step, self.journal.seconds, self.tokens
-            )
+            patience = self.stopper.end() if self.stopper else None
+            spent = self.budget.end(step, self.journal.seconds, self.tokens)
+            self.end = _called(checkpoint.ended) or patience or spent
 
     def _take_up_best(self, checkpoint: Checkpoint) -> None:
         """The best adapter must be the one that stood when the checkpoint was written: it may be what the run keeps."""
@@ -156,7 +156,8 @@ class Watch(TrainerCallback):
         try:
             self.journal.write()
             best = self.stopper.best_step if self.stopper else None
-            self.checkpoints.write(step, fill, best, self._best_digest)
+            ended = self.end.reason if self.end and self.end.kind == "callback" else None
+            self.checkpoints.write(step, fill, best, self._best_digest, ended)
         except Exception as error:
             standing = self.checkpoints.standing()
             refused = unwritable(

@@ -93,7 +93,8 @@ def check_weights(model: Path) -> None:
         return
     models.refuse_pickles(model)
     raise NotFound(
-        f"no weights at {model}: a model is a folder that holds config.json, tokenizer.json and *.safetensors."
+        f"no weights at {model}: a model is a folder that holds config.json, tokenizer.json and *.safetensors; an adapter's holds "
+        "adapter_config.json and adapter_model.safetensors."
     )
 
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
-from plugins.backends.base import load_base
+from plugins.backends.base import check_weights, load_base
 from plugins.backends.limits import check_numbers
 from plugins.backends.lora import adapter_options, start_adapter
 from plugins.backends.quiet import quiet, share_cores
@@ -76,6 +76,7 @@ def _wrap(base: Any, train: Train, adapter: Path | None, *, trainable: bool) -> 
     from peft import LoraConfig, PeftModel, get_peft_model
 
     if adapter is not None:
+        check_weights(adapter)  # PEFT would open a pickle, or ask the hub
         wrapped = PeftModel.from_pretrained(base, adapter, is_trainable=trainable)
     else:
         wrapped = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", **adapter_options(base, train.lora)))

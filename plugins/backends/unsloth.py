@@ -101,7 +101,9 @@ class Unsloth(Backend):
         """The base with a fresh or a saved LoRA. A DoRA, or dropout, leaves its fused kernels aside and is computed by PEFT."""
         self.check_run(train, device)
         self.prepare(device)
-        check_weights(model)
+        for folder in (model, adapter):
+            if folder is not None:
+                check_weights(folder)
         with quiet():
             base, tokenizer = self._base(model, train, max_length, device)
             if adapter is not None:

@@ -9,7 +9,7 @@ from transformers import LlamaModel
 
 import trainer
 from plugins import models
-from schemas.errors import Interrupted
+from schemas.errors import Interrupted, NotFound
 from trainer import packing
 from trainer.data import read_rows
 from trainer.loading import read_model
@@ -94,3 +94,17 @@ def test_a_full_run_that_was_interrupted_ends_as_if_it_had_not_been(made, monkey
     resumed = trainer.train(recipe, root=root, quiet=True, resume=True)
     one, other = ((run.adapter / "model.safetensors").read_bytes() for run in (whole, resumed))
     assert one == other
+
+
+def test_an_adapter_that_lies_there_as_a_pickle_only_is_not_opened(made, tiny_model):
+    """Not even where no record tells that it was another: PEFT would read it."""
+    import torch
+    from safetensors.torch import load_file
+
+    root, recipe = made("max_steps = 1")
+    run = trainer.train(recipe, root=root, quiet=True)
+    weights = run.adapter / "adapter_model.safetensors"
+    torch.save(load_file(weights), run.adapter / "adapter_model.bin")
+    weights.unlink()
+    with pytest.raises(NotFound, match=r"only as pickles \(adapter_model\.bin\)"):
+        read_model(run.record.model_copy(update={"adapter": None}), tiny_model, run.adapter, "cpu")
