@@ -73,6 +73,18 @@ def test_a_tokenizer_that_leaves_numbers_out_passes(tmp_path, base):
     assert "vocabulary" in done.golden.checked
 
 
+def test_an_end_token_that_the_tokenizer_does_not_call_special_is_a_control_token(tmp_path, base):
+    import shutil
+
+    folder = tmp_path / "plain-end"
+    shutil.copytree(base, folder)
+    told = json.loads((folder / "tokenizer.json").read_text())
+    for entry in told["added_tokens"]:
+        entry["special"] = False
+    (folder / "tokenizer.json").write_text(json.dumps(told))
+    forge(tmp_path / "root", folder).export(tmp_path / "out", to="gguf", quantize="f16", quiet=True)
+
+
 def test_a_folder_named_by_a_link_or_a_dot_is_written(run, tmp_path, monkeypatch):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")

@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.errors import missing_extra
 from trainer.exports.gguf_tensors import architecture_of, head_dim, packed, rope_type
-from trainer.exports.gguf_vocabulary import Vocabulary, vocabulary
+from trainer.exports.gguf_vocabulary import CONTROL, Vocabulary, vocabulary
 from trainer.exports.spoken import Spoken
 
 FILE_TYPES = {"f16": 1, "q4_0": 2, "q8_0": 7}
@@ -101,7 +101,8 @@ def _words(writer: Any, words: Vocabulary, spoken: Spoken) -> None:
     writer.add_tokenizer_model(words.model)
     writer.add_tokenizer_pre(words.pre)
     writer.add_token_list(words.tokens)
-    writer.add_token_types(words.types)
+    # What ends an answer is a control token, whatever the tokenizer's file calls it: others are shown, and split in a text.
+    writer.add_token_types([CONTROL if n in spoken.ends else kind for n, kind in enumerate(words.types)])
     writer.add_token_merges(words.merges)
     if words.scores is not None:
         writer.add_token_scores(words.scores)
