@@ -98,7 +98,7 @@ def finish(run: Run, watch: Watch, trainer: Any, *, steps: int, quiet: bool) -> 
     end = {"status": "finished", "outcome": outcome, "adapter": adapter}
     write_record(run.path, record.model_copy(update=end))
     if choice.kept != "none":
-        _card(run)
+        write_card(run)
     for name in (runs.CHECKPOINTS, runs.BEST):
         shutil.rmtree(run.path / name, ignore_errors=True)
     _tell(outcome, record.precision, quiet=quiet)
@@ -110,7 +110,7 @@ def finish(run: Run, watch: Watch, trainer: Any, *, steps: int, quiet: bool) -> 
     return run
 
 
-def _card(run: Run) -> None:
+def write_card(run: Run) -> None:
     """The run's card. It can be written again at any time, so what fails there is told and fails no run."""
     from trainer import card
 

@@ -209,7 +209,9 @@ def _open(run: Run) -> int:
 
 
 def _note(run: Run, number: int, base: Measure, tuned: Measure) -> None:
-    """Write what the opening showed beside it."""
+    """Write what the opening showed beside it, and the card anew, which tells it."""
+    from trainer.ending import write_card
+
     with runs.locked(run, wait=True):
         record = run.record
         openings = list(record.openings)
@@ -217,3 +219,4 @@ def _note(run: Run, number: int, base: Measure, tuned: Measure) -> None:
             update={"base_loss": base.loss, "tuned_loss": tuned.loss}
         )
         write_record(run.path, record.model_copy(update={"openings": tuple(openings)}))
+        write_card(run)

@@ -206,6 +206,10 @@ def test_a_finished_run_has_a_card_and_one_that_fails_fails_no_run(made, monkeyp
     assert "- steps, at most: 2\n" in text
     assert "- epochs" not in text, "the steps went before them"
 
+    run.evaluate(quiet=True)
+    seen = run.record.openings[-1]
+    assert f"| test | {seen.base_loss:.4f} | {seen.tuned_loss:.4f} |" in (run.path / "README.md").read_text()
+
     def broken(*_args, **_options):
         raise RuntimeError("no ink")
 
