@@ -102,7 +102,7 @@ def load_recipe(path: Path | str, text: str | None = None) -> ResolvedRecipe:
     specs: dict[str, PluginSpec] = {}
     for key, kind, step in _steps(tables):
         if kind == "optimizer" and not _is_plugin(step, local):
-            continue  # transformers may know it, and importing that takes seconds: `trainer.arguments.check_names` asks
+            continue  # transformers may know it, and importing that takes seconds: `trainer.steps.arguments.check_names` asks
         spec, found = _resolve(key, kind, step, local, path.parent)
         more += found
         if spec:

@@ -90,7 +90,7 @@ class Optimizer(Plugin):
 class Callback(Plugin):
     """Is told how a run goes, and may end it.
 
-    Rows are those of the journal (`trainer.journal.METRICS`), as dicts of plain values; they are copies. A method may return a reason, and
+    Rows are those of the journal (`trainer.seeing.journal.METRICS`), as dicts of plain values; they are copies. A method may return a reason, and
     the run ends as if its patience were spent: with the best adapter, and the reason in its record. What a method raises is said and recorded
     once, and never ends the run. State lives in private attributes (`_seen: int = PrivateAttr(0)`), since options are frozen.
     """

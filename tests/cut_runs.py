@@ -8,8 +8,9 @@ import gc
 import pytest
 
 import trainer
-from trainer import machine, plot
-from trainer.watch import Watch
+from trainer.preflight import machine
+from trainer.seeing import plot
+from trainer.watching.watch import Watch
 
 CLOCK = {"seconds", "tokens_per_second", "memory"}
 

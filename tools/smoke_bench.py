@@ -198,10 +198,10 @@ class Bench:
 
     def learned(self, run: Any) -> str:
         """That val fell, and that what lies on disk has the loss that was recorded."""
-        from trainer import packing
         from trainer.data import read_rows
+        from trainer.evaluation.measure import measure
         from trainer.loading import read_model
-        from trainer.measure import measure
+        from trainer.steps import packing
 
         end, record = run.record.outcome, run.record
         readable = read_model(record, self.root / "model", run.adapter, self.device)

@@ -10,16 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trainer.comparison import listing
     from trainer.evaluate import Evaluation
     from trainer.runs import Run, open  # noqa: A004  `trainer.open` is the contract
+    from trainer.seeing.comparison import listing
     from trainer.sft import train
     from trainer.sweeps import sweep
 
 _WHERE = {
     "train": "trainer.sft",
     "open": "trainer.runs",
-    "listing": "trainer.comparison",
+    "listing": "trainer.seeing.comparison",
     "sweep": "trainer.sweeps",
     "Run": "trainer.runs",
     "Evaluation": "trainer.evaluate",

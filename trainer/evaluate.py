@@ -16,23 +16,24 @@ from typing import Any
 from schemas.errors import UserError
 from schemas.recipe import Train
 from schemas.store import VersionPath
-from trainer import evaluations, harness as lm_harness, runs
-from trainer.answers import Answers, answer
+from trainer import runs
+from trainer.evaluation import evaluations, harness as lm_harness
+from trainer.evaluation.answers import Answers, answer
+from trainer.evaluation.harness import Scores
+from trainer.evaluation.measure import Measure
+from trainer.evaluation.memorisation import Memorisation
+from trainer.evaluation.sealed import Compared, Comparison, compare
+from trainer.evaluation.side_by_side import Sample, read_prompts
 from trainer.generate import Speaker, form_of
-from trainer.harness import Scores
 from trainer.loading import Readable, read_model
-from trainer.measure import Measure
-from trainer.memorisation import Memorisation
-from trainer.progress import say
 from trainer.record import Opening, RunRecord, find_base, find_corpus, library_versions, write_record
 from trainer.runs import Run
-from trainer.sealed import Compared, Comparison, compare
-from trainer.side_by_side import Sample, read_prompts
+from trainer.seeing.progress import say
 
 PASSAGES = 16
 """Training passages that the command asks for by default: a minute for a small model on a laptop."""
 ROWS = "test_rows.parquet"
-"""The newest opening, row by row (schema `trainer.sealed.ROWS`)."""
+"""The newest opening, row by row (schema `trainer.evaluation.sealed.ROWS`)."""
 
 
 @dataclass
@@ -180,7 +181,7 @@ def _test(
 
 
 def _keep_answers(run: Run, found: Evaluation, answers: Answers) -> None:
-    from trainer.side_by_side import write_samples
+    from trainer.evaluation.side_by_side import write_samples
 
     found.memorisation, found.samples = answers.memorisation, answers.samples
     if found.samples:
@@ -210,7 +211,7 @@ def _open(run: Run) -> int:
 
 def _note(run: Run, number: int, base: Measure, tuned: Measure) -> None:
     """Write what the opening showed beside it, and the card anew, which tells it."""
-    from trainer.ending import write_card
+    from trainer.watching.ending import write_card
 
     with runs.locked(run, wait=True):
         record = run.record

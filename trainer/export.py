@@ -22,8 +22,8 @@ from schemas.recipe import Train
 from trainer.exports import golden as checks, reread
 from trainer.exports.golden import Agreement, Golden, Question
 from trainer.exports.spoken import Spoken, spoken_of
-from trainer.progress import say
 from trainer.record import check_adapter, find_base, write_json
+from trainer.seeing.progress import say
 
 if TYPE_CHECKING:
     from trainer.runs import Run

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 from plugins.contracts import Span
 from plugins.entries import class_of
 from schemas.errors import NotFound, UserError
-from trainer.decoding import Growing, OnStep, cut, decode
 from trainer.loading import Readable, read_model
-from trainer.memory import out_of_memory, release, smaller
-from trainer.progress import say
-from trainer.question import Question
 from trainer.record import RunRecord, find_base, find_corpus
 from trainer.runs import Run
-from trainer.sampling import Sampling
+from trainer.seeing.progress import say
+from trainer.speaking.decoding import Growing, OnStep, cut, decode
+from trainer.speaking.question import Question
+from trainer.speaking.sampling import Sampling
+from trainer.steps.memory import out_of_memory, release, smaller
 
 if TYPE_CHECKING:
     from plugins.formats.chat import Templated
@@ -83,8 +83,8 @@ class Speaker:
     ) -> str:
         """What the model says to `prompt`: in format `text` its plain continuation, else the next turn, after exchanges of (said, answered).
 
-        Without `system`, a template gets the recipe's system prompt, filled in with `fields` (`trainer.question.FIELDS`), if that needs nothing else
-        that only a document could say. `sampling` holds `trainer.sampling.Sampling`'s options; without them the likeliest token is taken each
+        Without `system`, a template gets the recipe's system prompt, filled in with `fields` (`trainer.speaking.question.FIELDS`), if that needs nothing else
+        that only a document could say. `sampling` holds `trainer.speaking.sampling.Sampling`'s options; without them the likeliest token is taken each
         time. With `base`, the base model answers. `on_text` hears the answer piece by piece. Raises UserError where there is nothing to answer, or where prompt and answer are too long for the model.
         """
         wanted = Sampling(**sampling)

@@ -14,8 +14,8 @@ from typing import Any
 
 from schemas.errors import MissingExtra
 from schemas.recipe import Train
-from trainer.progress import say
 from trainer.record import RunRecord, check_adapter
+from trainer.seeing.progress import say
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Readable:
 
     tokenizer: Any
     precision: str
-    """What the forward pass is computed in: float32, bfloat16 or float16; see `trainer.measure`."""
+    """What the forward pass is computed in: float32, bfloat16 or float16; see `trainer.evaluation.measure`."""
     device: str
     _tuned: Any
     _load_base: Callable[[], Any] | None = None

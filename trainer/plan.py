@@ -19,15 +19,16 @@ from schemas.errors import MissingExtra, UserError
 from schemas.manifest import Manifest
 from schemas.recipe import Train
 from schemas.store import Store, VersionPath
-from trainer import checks, estimate, machine, packing
-from trainer.arguments import Steps, check_names, count_steps
 from trainer.data import Rows, check_lengths, read_rows, thinned
-from trainer.packed import packed_rows
-from trainer.preflight import Preflight, SplitReport
-from trainer.preview import previews
-from trainer.progress import say
+from trainer.preflight import checks, estimate, machine
+from trainer.preflight.packed import packed_rows
+from trainer.preflight.preview import previews
+from trainer.preflight.report import Preflight, SplitReport
+from trainer.preflight.shape import Shape, read_shape
 from trainer.record import RunRecord, base_record, library_versions
-from trainer.shape import Shape, read_shape
+from trainer.seeing.progress import say
+from trainer.steps import packing
+from trainer.steps.arguments import Steps, check_names, count_steps
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from schemas.errors import Corruption, Mismatch, NotFound
 from schemas.fingerprint import digest, digest_file, fingerprint
 from schemas.manifest import SplitRecord, TokenizerRecord
 from schemas.store import Store, VersionPath
-from trainer.stopping import Kind
+from trainer.watching.stopping import Kind
 
 RECORD = "gristmill.json"
 FORMAT = 1
@@ -87,7 +87,7 @@ class Outcome(Part):
     train_loss: float | None
     """Of the last step; null where it was no number."""
     verdict: str | None = None
-    """What the losses say, in a sentence: see `trainer.verdict`."""
+    """What the losses say, in a sentence: see `trainer.watching.verdict`."""
     trained_tokens: int
     seconds: float
     """At work, pauses left out."""

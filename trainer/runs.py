@@ -22,8 +22,8 @@ from schemas.errors import NotFound, StorageError, UserError
 from schemas.fingerprint import fingerprint
 from schemas.recipe import Train
 from schemas.store import Store
-from trainer.checkpoints import Checkpoints
 from trainer.record import RECORD, RunRecord, read_record, write_record
+from trainer.watching.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,7 +92,7 @@ class Run:
             return False  # no lock was ever made, or it may not be read: nobody is known to hold it
 
     def metrics(self) -> pa.Table:
-        """`metrics.parquet` (schema `trainer.journal.METRICS`)."""
+        """`metrics.parquet` (schema `trainer.seeing.journal.METRICS`)."""
         import pyarrow.parquet as pq
 
         return pq.read_table(self.path / METRICS)

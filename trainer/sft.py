@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from plugins.contracts import Loaded
 from schemas.errors import Interrupted, NotFound
-from trainer import loop, packing, processes, runs
-from trainer.callbacks import Callbacks
-from trainer.checkpoints import Checkpoint, Checkpoints, unwritable
-from trainer.interrupt import Interrupt, listening
-from trainer.journal import Journal
-from trainer.member import Member
-from trainer.packing import Collator
+from trainer import runs
 from trainer.plan import Plan, make_plan
-from trainer.preflight import Preflight
-from trainer.progress import Progress, say
+from trainer.preflight.report import Preflight
 from trainer.record import RunRecord, rows_digest, write_json, write_record
-from trainer.resuming import WEIGHTS
 from trainer.runs import Run
 from trainer.saving import saver
-from trainer.trackers import Trackers, check as check_trackers
+from trainer.seeing.journal import Journal
+from trainer.seeing.progress import Progress, say
+from trainer.seeing.trackers import Trackers, check as check_trackers
+from trainer.steps import loop, packing, processes
+from trainer.steps.packing import Collator
+from trainer.sweeping.member import Member
+from trainer.watching.callbacks import Callbacks
+from trainer.watching.checkpoints import Checkpoint, Checkpoints, unwritable
+from trainer.watching.interrupt import Interrupt, listening
+from trainer.watching.resuming import WEIGHTS
 
 if TYPE_CHECKING:
-    from trainer.watch import Watch
+    from trainer.watching.watch import Watch
 
 
 @overload
@@ -52,7 +53,7 @@ def train(
 ) -> Run | Preflight:
     """Train the adapter of a recipe on the newest version of its name, or on `version` ("name@N").
 
-    With `dry_run` only the preflight is made and returned; `meant_for` asks it for another machine (`trainer.machine.KNOWN`).
+    With `dry_run` only the preflight is made and returned; `meant_for` asks it for another machine (`trainer.preflight.machine.KNOWN`).
     With `resume` the newest run, killed before its end, goes on from its last checkpoint. `member` is how `trainer.sweep` asks for a run.
     Raises the errors of `trainer.plan.make_plan`; Interrupted where a signal ended the run after a step; Diverged where its loss ran
     away before it was better than the base; StorageError where the disk is full. See `schemas.errors`.
@@ -107,7 +108,7 @@ def _identified(plan: Plan) -> RunRecord:
 def _work(plan: Plan, run: Run, again: str, member: Member | None, *, main: bool, quiet: bool) -> Run:
     from transformers import set_seed
 
-    from trainer.ending import finish
+    from trainer.watching.ending import finish
 
     record = run.record
     if record.status == "finished":  # by another process, between being found and being held
@@ -185,8 +186,8 @@ def _watch(
     callbacks: Callbacks,
     trackers: Trackers,
 ) -> Watch:
-    from trainer.measure import Measure, measure
-    from trainer.watch import Watch
+    from trainer.evaluation.measure import Measure, measure
+    from trainer.watching.watch import Watch
 
     val, batch = plan.datasets["val"], plan.train.eval_batch_size or plan.train.micro_batch_size
 

@@ -21,18 +21,19 @@ from plugins.registry import ResolvedRecipe, load_recipe
 from schemas.errors import Fault, GristmillError, Interrupted, RecipeError, StorageError, UserError
 from schemas.fingerprint import fingerprint
 from schemas.store import Store
-from trainer import grid as grids, processes
-from trainer.arguments import check_names
-from trainer.journal import read_rows
-from trainer.median_rule import MedianRule, curve
-from trainer.member import Member
 from trainer.plan import make_plan
-from trainer.progress import say
-from trainer.recipe_text import changed, literal, with_values
 from trainer.record import write_json
 from trainer.runs import METRICS, Run
-from trainer.sweep_record import Sweep, Trial, begin, locked, take_up
-from trainer.trackers import check as check_trackers
+from trainer.seeing.journal import read_rows
+from trainer.seeing.progress import say
+from trainer.seeing.trackers import check as check_trackers
+from trainer.steps import processes
+from trainer.steps.arguments import check_names
+from trainer.sweeping import grid as grids
+from trainer.sweeping.median_rule import MedianRule, curve
+from trainer.sweeping.member import Member
+from trainer.sweeping.recipe_text import changed, literal, with_values
+from trainer.sweeping.sweep_record import Sweep, Trial, begin, locked, take_up
 
 
 def sweep(
@@ -50,7 +51,7 @@ def sweep(
 ) -> Sweep:
     """Train every combination of `grid` ({"train.learning_rate": [1e-4, 2e-4]}), or `draws` of them drawn with `seed`.
 
-    With `keep_all` none is stopped by the median rule (`trainer.median_rule`). With `resume` the newest sweep of this recipe's corpus goes
+    With `keep_all` none is stopped by the median rule (`trainer.sweeping.median_rule`). With `resume` the newest sweep of this recipe's corpus goes
     on. Raises RecipeError with every fault of every combination before anything runs, UserError where there is no val split to choose by,
     and what ends a single run only where it would end them all: Interrupted, StorageError.
     """
@@ -256,7 +257,7 @@ def _ended(trial: Trial, run: Run) -> Trial:
 
 def _draw(found: Sweep) -> None:
     """The val losses of all its runs, beside its file."""
-    from trainer.plot import draw_together
+    from trainer.seeing.plot import draw_together
 
     best = found.best
     names = {one.run: f"{one.run.rpartition('/')[2]}: {', '.join(literal(value) for value in one.overrides.values())}" for one in found.trials if one.run}  # fmt: skip

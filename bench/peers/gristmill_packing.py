@@ -101,9 +101,9 @@ with contextlib.redirect_stdout(sys.stderr):
     import numpy as np
 
     import trainer
-    from trainer.batches import order
     from trainer.plan import make_plan
-    from trainer.watch import Watch
+    from trainer.steps.batches import order
+    from trainer.watching.watch import Watch
 
     ends, on_log = [], Watch.on_log
 

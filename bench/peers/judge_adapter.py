@@ -12,8 +12,8 @@ with contextlib.redirect_stdout(sys.stderr):
     import torch
     import transformers
 
-    from trainer.measure import measure
-    from trainer.packing import Collator
+    from trainer.evaluation.measure import measure
+    from trainer.steps.packing import Collator
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(config["model"])
     base = transformers.AutoModelForCausalLM.from_pretrained(config["model"], dtype=torch.float32)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from schemas.recipe import Divergence, EarlyStopping, Lora, Step, Train
 from schemas.recipe_train import Schedule
-from trainer.schedules import NAMES
+from trainer.steps.schedules import NAMES
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "hyperparameters.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## `([\w.\[\]]+)`\n(.*?)(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))

@@ -26,7 +26,7 @@ from schemas.manifest import (
     sha_line,
 )
 from schemas.tables import CHUNKS
-from trainer import machine
+from trainer.preflight import machine
 
 machine.TRIAL_SECONDS = 0  # a preflight's trial of the machine's speed: twice is enough
 

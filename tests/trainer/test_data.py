@@ -127,8 +127,8 @@ def test_a_dry_run_leaves_nothing_behind(made):
 def test_packing_loses_and_adds_no_trained_token(masks, length):
     import pyarrow as pa
 
-    from trainer import packing
     from trainer.data import Rows
+    from trainer.steps import packing
 
     ids = [list(range(n * 100, n * 100 + len(mask))) for n, mask in enumerate(masks)]
     labels = [

@@ -8,8 +8,8 @@ from cut_runs import Cut, bend_losses, cut_at, quick, vals  # noqa: F401  quick 
 
 import trainer
 from schemas.errors import Diverged, NotFound
-from trainer import ending
-from trainer.watch import Watch
+from trainer.watching import ending
+from trainer.watching.watch import Watch
 
 pytestmark = pytest.mark.usefixtures("quick")
 

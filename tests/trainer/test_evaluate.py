@@ -11,11 +11,12 @@ from plugins.backends.peft import Peft
 from schemas.errors import Corruption, Mismatch, NotFound, UserError
 from schemas.manifest import FORMAT, sha_line
 from schemas.recipe import Train
-from trainer import evaluations, packing
 from trainer.data import read_rows
 from trainer.evaluate import _open as open_split, evaluate
-from trainer.measure import measure
+from trainer.evaluation import evaluations
+from trainer.evaluation.measure import measure
 from trainer.record import write_record
+from trainer.steps import packing
 
 TRAIN = "max_steps = 6\neval_every = 3"
 

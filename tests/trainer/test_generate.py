@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 import trainer
 from schemas.errors import NotFound, UserError
-from trainer.answering import Job, answer_file
 from trainer.generate import Speaker
-from trainer.question import Question
-from trainer.sampling import Sampling
+from trainer.speaking.answering import Job, answer_file
+from trainer.speaking.question import Question
+from trainer.speaking.sampling import Sampling
 
 SENTENCE = TEXTS[0]
 START = " ".join(SENTENCE.split()[:6])

@@ -11,7 +11,7 @@ import corpus
 import trainer
 from schemas.errors import UserError
 from trainer.generate import Speaker
-from trainer.talk import Talk
+from trainer.speaking.talk import Talk
 
 TEMPLATE = "{% for m in messages %}{{ '\n' + m.role + ': ' + m.content + eos_token }}{% endfor %}{% if add_generation_prompt %}{{ '\nassistant: ' }}{% endif %}"
 ASKED = ["Who let the rain in?", "Who draws her blade?", "Who pays for silence?"]

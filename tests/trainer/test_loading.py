@@ -10,10 +10,10 @@ from transformers import LlamaModel
 import trainer
 from plugins import models
 from schemas.errors import Interrupted, NotFound
-from trainer import packing
 from trainer.data import read_rows
+from trainer.evaluation.measure import measure
 from trainer.loading import read_model
-from trainer.measure import measure
+from trainer.steps import packing
 
 FULL = 'method = "full"\nlearning_rate = 3e-3\nmax_steps = 12\neval_every = 4\nbackend = "peft"\n'
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trainer import journal as journals
-from trainer.journal import METRICS, Journal, rate, read_rows
-from trainer.plot import Story, _figure, _losses, draw, draw_together, smoothed
-from trainer.progress import Progress
+from trainer.seeing import journal as journals
+from trainer.seeing.journal import METRICS, Journal, rate, read_rows
+from trainer.seeing.plot import Story, _figure, _losses, draw, draw_together, smoothed
+from trainer.seeing.progress import Progress
 
 
 class Clock:

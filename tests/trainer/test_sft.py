@@ -17,9 +17,11 @@ from plugins.backends.peft import Peft
 from schemas.errors import MissingExtra, NotFound, RecipeError, UserError
 from schemas.manifest import sha_line
 from schemas.recipe import Train
-from trainer import ending, packing, runs, sft
+from trainer import runs, sft
 from trainer.data import read_rows
-from trainer.measure import measure
+from trainer.evaluation.measure import measure
+from trainer.steps import packing
+from trainer.watching import ending
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -180,7 +182,7 @@ def test_a_backend_that_is_not_installed_names_its_pip_line(made, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from trainer.watch import Watch
+from trainer.watching.watch import Watch
 from trainer import sft
 written = Watch.checkpoint
 def checkpoint(self, step, fill):

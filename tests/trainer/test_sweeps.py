@@ -11,7 +11,7 @@ import trainer
 from schemas.errors import NotFound, RecipeError, UserError
 from trainer import sft
 from trainer.commands.sweep import sweep as command
-from trainer.comparison import listing
+from trainer.seeing.comparison import listing
 
 STEPS = "max_steps = 4\neval_every = 2\npacking = false"
 LONGER = STEPS.replace("4", "6")
@@ -59,7 +59,8 @@ def test_a_killed_sweep_goes_on_and_what_is_finished_is_not_run_again(made, monk
         if len(trained) == 2:
             with monkeypatch.context() as patch:
                 patch.setattr(
-                    "trainer.ending.finish", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt)
+                    "trainer.watching.ending.finish",
+                    lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt),
                 )
                 return run(*args, member=member, **more)
         return run(*args, member=member, **more)

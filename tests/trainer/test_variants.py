@@ -10,10 +10,10 @@ from transformers.models.llama.modeling_llama import LlamaMLP
 import trainer
 from plugins.backends import peft
 from schemas.errors import UserError
-from trainer import packing
 from trainer.data import read_rows
+from trainer.evaluation.measure import measure
 from trainer.loading import read_model
-from trainer.measure import measure
+from trainer.steps import packing
 
 SHORT = "max_steps = 4\neval_every = 2\n"
 

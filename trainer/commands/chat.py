@@ -56,8 +56,8 @@ def chat(
     need_extra()
     from trainer import runs
     from trainer.generate import Speaker
-    from trainer.sampling import Sampling
-    from trainer.talk import Talk
+    from trainer.speaking.sampling import Sampling
+    from trainer.speaking.talk import Talk
 
     sampling = {
         "max_new_tokens": max_new_tokens,

@@ -55,7 +55,7 @@ def evaluate(
     """Compare base and tuned model on the sealed test split (every opening is counted), and see what training text they give back."""
     need_extra()
     from trainer.evaluate import evaluate as measure_run
-    from trainer.table import room
+    from trainer.seeing.table import room
 
     tasks = tuple(task.strip() for task in (harness or "").split(",") if task.strip())
     found = measure_run(

@@ -64,10 +64,10 @@ def generate(
     """Answer a file of prompts, many at once; each answer is the one the prompt would get alone."""
     need_extra()
     from trainer import runs
-    from trainer.answering import Job, answer_file
     from trainer.generate import Speaker
-    from trainer.question import read_questions
-    from trainer.sampling import Sampling
+    from trainer.speaking.answering import Job, answer_file
+    from trainer.speaking.question import read_questions
+    from trainer.speaking.sampling import Sampling
 
     sampling = Sampling(
         max_new_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, tuple(stop or ())

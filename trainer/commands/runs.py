@@ -13,7 +13,7 @@ import typer
 from trainer.commands.options import Json, Root, print_json
 
 if TYPE_CHECKING:
-    from trainer.comparison import Comparison, Listed
+    from trainer.seeing.comparison import Comparison, Listed
 
 EXPENDABLE = ("base", "perplexity", "tok/s", "minutes", "steps", "corpus", "test", "sweep")
 """Columns a narrow terminal does without, the first of them first."""
@@ -35,8 +35,8 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List training runs: what they learned from, how well, and how they ended; or compare some of them."""
-    from trainer import comparison
     from trainer.runs import open as open_run
+    from trainer.seeing import comparison
 
     named = names or []
     if len(named) > 1 or any("/" in name for name in named):
@@ -60,7 +60,7 @@ def runs(
 
 def as_table(listed: list[Listed]) -> list[str]:
     """A line a run, as wide as the terminal."""
-    from trainer.table import room, table
+    from trainer.seeing.table import room, table
 
     columns: dict[str, Callable[[Listed], Any]] = {
         "run": lambda row: row.run,
@@ -84,7 +84,7 @@ def as_table(listed: list[Listed]) -> list[str]:
 
 def side_by_side(found: Comparison) -> Iterator[str]:
     """A column a run: how each went, then what differs; as many side by side as the terminal has room for."""
-    from trainer.table import cut, room
+    from trainer.seeing.table import cut, room
 
     parts = {
         "": _facts(found.runs),
@@ -130,9 +130,9 @@ def _facts(rows: list[Listed]) -> dict[str, list[str]]:
 
 
 def _draw(path: Path, names: list[str], root: Path) -> None:
-    from trainer.journal import read_rows
-    from trainer.plot import draw_together
     from trainer.runs import METRICS, open as open_run
+    from trainer.seeing.journal import read_rows
+    from trainer.seeing.plot import draw_together
 
     opened = [open_run(name, root=root) for name in names]
     curves = {run.spec: read_rows(run.path / METRICS) for run in opened}

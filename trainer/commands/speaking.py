@@ -66,7 +66,7 @@ def fields_of(name: str | None, user: str | None, length: str | None, style: str
 
 def tell_what_lacks(speaker: Any, system: str | None, fields: dict[str, str]) -> None:
     """Say where rows had a system turn and the questions have none."""
-    from trainer.progress import say
+    from trainer.seeing.progress import say
 
     missing = speaker.form.lacks_system(fields) if speaker.form is not None and not system else ()
     if missing:

@@ -12,7 +12,7 @@ import typer
 from trainer.commands.options import Device, Json, Root, need_extra, print_json
 
 if TYPE_CHECKING:
-    from trainer.sweep_record import Sweep
+    from trainer.sweeping.sweep_record import Sweep
 
 
 def sweep(
@@ -50,7 +50,8 @@ def sweep(
 ) -> None:
     """Train a recipe with several values of its train keys, every combination in turn; the lowest val loss wins."""
     need_extra()
-    from trainer import grid, sweeps
+    from trainer import sweeps
+    from trainer.sweeping import grid
 
     tried = grid.parse(values)
     if dry_run:
@@ -68,8 +69,8 @@ def sweep(
 
 def lines(found: Sweep) -> Iterator[str]:
     """The best first, and what to paste."""
-    from trainer.recipe_text import literal
-    from trainer.table import room, table
+    from trainer.seeing.table import room, table
+    from trainer.sweeping.recipe_text import literal
 
     ranked = sorted(found.trials, key=lambda one: float("inf") if one.val_loss is None else one.val_loss)
     keys = list(ranked[0].overrides)
@@ -89,6 +90,6 @@ def lines(found: Sweep) -> Iterator[str]:
 
 
 def _put(overrides: Mapping[str, object]) -> str:
-    from trainer.recipe_text import literal
+    from trainer.sweeping.recipe_text import literal
 
     return ", ".join(f"{key} = {literal(value)}" for key, value in overrides.items())

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from trainer.commands.options import Device, Json, Root, need_extra, print_json
-from trainer.processes import is_main
+from trainer.steps.processes import is_main
 
 
 def train(
@@ -81,6 +81,6 @@ def train(
 def _several(processes: int, device: str) -> int:
     """This command line in several processes; its exit code."""
     from plugins.backends.lora import device_of
-    from trainer.launch import launch, without
+    from trainer.steps.launch import launch, without
 
     return launch(processes, without("--processes", sys.argv), device=device_of(device))

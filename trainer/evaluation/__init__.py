@@ -1,0 +1,1 @@
+"""What the sealed test says, with intervals; memorisation, samples, lm-evaluation-harness."""

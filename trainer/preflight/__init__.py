@@ -1,0 +1,1 @@
+"""What is counted, estimated and refused before a run begins."""

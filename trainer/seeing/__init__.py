@@ -1,0 +1,1 @@
+"""A run's journal, and what shows it: progress, plots, trackers, comparison."""

@@ -1,0 +1,1 @@
+"""From a question to an answer: tokens, sampling, stop marks, the talk on a terminal."""

@@ -1,0 +1,1 @@
+"""The optimiser's steps: batches, passes, memory, processes, optimisers and schedules."""
