@@ -46,7 +46,7 @@ def make(
         callbacks=[watch] if watch else [],
         optimizers=optimizers.make(loaded.model, plan.train, plan.steps, plan.resolved.optimizer, arguments),
     )
-    trainer.watching.watch = watch
+    trainer.watch = watch
     trainer.step_rows = plan.steps.batch
     # It prints every step to stdout, which belongs to data.
     trainer.remove_callback(transformers.PrinterCallback)
