@@ -19,10 +19,12 @@ from plugins.cleaners.ooc_score import (
     CONTEXT,
     FORMS,
     MOST,
+    OWN,
+    READ,
     THRESHOLD,
-    WEAK,
     brief_score,
     context_score,
+    own_sum,
     own_words,
     thread_context,
     words_score,
@@ -34,11 +36,19 @@ UNIT_CHARS = 1000
 """The longest paragraph that goes without a mark, and the longest post that is an aside as a whole."""
 CARD_CHARS = 200
 """The longest signature in which a motto may stand between quotation marks."""
+NEAR = 120
+"""Characters of the sentence before a paragraph in which a letter or a screen is looked for."""
+MUCH = 5.0
+"""What a writer says of so much is not read from a letter of the story."""
 SIGNED = 4
 """So many words under a post are a greeting or a name."""
 
+_BARE = frozenset({"bracket", "wrapped"})
+"""Forms in which voices of a story speak too: what stands beside them is not enough."""
 _WRAPPED = re.compile(r"(-{1,3}|~{1,3}|={1,3}|\*{3}|>>)[ \t]*(\w[^\n]{3,200}?)[ \t]*(?:\1|<<|>>)")
 _VOICE = re.compile(r"[\"“«”*]|^\s*(?:>|<<|<\w+>|[-•|#]|\d+\.)", re.MULTILINE)
+_EMOTE = re.compile(r"^\*\w+(?: \w+){0,2}\*")
+"""What a writer does at the beginning of a post: `*waves*`."""
 _SCRIPT = re.compile(r"^[A-Z]{3,}(?: [A-Z]{2,})*\. [(A-Z]", re.MULTILINE)
 """A line of a play: `EDMUND. (wounded) Abominably.`"""
 
@@ -79,7 +89,7 @@ class Ooc(Cleaner):
         leans = [CONTEXT["transcript"]] * len(texts) if self.spoken else thread_context(texts)
         for text, lean in zip(texts, leans, strict=True):
             if not self.is_whole(text, lean):
-                turns.append(Turn() if self.spoken else Turn(content=self._edits(text)))
+                turns.append(Turn() if self.spoken else Turn(content=self._edits(text, plain=lean < 0)))
             elif self.whole == "mask":
                 turns.append(Turn(train=False))
             else:
@@ -98,12 +108,14 @@ class Ooc(Cleaner):
             self.marked_only
             or len(text) > UNIT_CHARS
             or code_spans(text)
-            or _VOICE.search(rest)
+            or _VOICE.search(_EMOTE.sub("", rest))
             or _SCRIPT.search(rest)
         ):
             return False
-        parts = [words_score(part) for part in rest.split("\n\n") if len(part.split()) > SIGNED]
-        if len(parts) > 1 and any(part.total <= 0 for part in parts):
+        parts = [part for part in rest.split("\n\n") if len(part.split()) > SIGNED]
+        if len(parts) > 1 and any(
+            (said := words_score(part)).total <= 0 or own_sum(said.parts) < OWN for part in parts
+        ):
             return False  # a paragraph of story, with talk beneath
         card = words_score(rest).parts.get("card", 0) if parts and "\n" in rest else 0
         lean += 0.0 if self.spoken else brief_score(rest)
@@ -115,11 +127,12 @@ class Ooc(Cleaner):
         ]
         return merged(text, spans)
 
-    def _edits(self, text: str) -> list[Edit]:
-        """What goes, in as many rounds as it takes."""
-        return in_rounds(text, self._asides)
+    def _edits(self, text: str, *, plain: bool = False) -> list[Edit]:
+        """What goes, in as many rounds as it takes; `plain` in a thread of few stories."""
+        lean = CONTEXT["plain post"] if plain else 0.0
+        return in_rounds(text, lambda now: self._asides(now, lean))
 
-    def _asides(self, text: str) -> Spans:
+    def _asides(self, text: str, lean: float) -> Spans:
         """Spans of one round."""
         spans: Spans = []
         for found in candidates(text):
@@ -127,12 +140,12 @@ class Ooc(Cleaner):
             base = FORMS[found.form]
             if base >= self.threshold or base + MOST + words_score(content).total >= self.threshold:
                 rest = text[max(0, found.start - BESIDE) : found.start] + text[found.end : found.end + BESIDE]
-                if self._reaches(content, found.form, rest):
+                if self._reaches(content, found.form, rest, lean):
                     spans.append((found.start, found.end))
         spans = merged(text, spans)
-        return spans or ([] if self.marked_only else self._ends(text))
+        return spans or ([] if self.marked_only else self._ends(text, lean))
 
-    def _ends(self, text: str) -> Spans:
+    def _ends(self, text: str, lean: float) -> Spans:
         """The last or first paragraph, or line, where nothing sets it apart but its words."""
         body = (_first(text), len(text.rstrip()))
         last = text.rfind("\n", *body) + 1
@@ -157,7 +170,11 @@ class Ooc(Cleaner):
                 if (said := words_score(content).total) <= 0 or MOST + said < self.threshold:
                     continue
                 rest = text[max(0, start - BESIDE) : start] + text[end : end + BESIDE]
-                if self._reaches(content, "wrapped" if wrapped else form, rest) and (
+                parts = words_score(content).parts
+                heard = 0.0
+                if "dice" not in parts and own_sum(parts) < MUCH and READ.search(_sentence(text, start)):
+                    heard = CONTEXT["read out"]
+                if self._reaches(content, "wrapped" if wrapped else form, rest, lean + heard) and (
                     wrapped or own_words(content)
                 ):
                     return [(start, end)]
@@ -175,20 +192,22 @@ class Ooc(Cleaner):
         )
         return split and text.count("```", 0, start) % 2 == 0
 
-    def _reaches(self, content: str, form: str, rest: str | None) -> bool:
+    def _reaches(self, content: str, form: str, rest: str | None, lean: float = 0.0) -> bool:
         if form == "marked":
             return FORMS[form] >= self.threshold
         said = words_score(content)
-        total = FORMS[form] + said.total
-        if (
-            form == "bracket"
-            and content[:1] == "("
-            and not any(worth > 0 and name not in WEAK for name, worth in said.parts.items())
-        ):
+        total = FORMS[form] + said.total + lean
+        if form in _BARE and not own_sum(said.parts) and "sorry" not in said.parts:
             return False  # what stands beside it is not enough: a narrator may say "(the wall was higher than I knew)"
         if rest is None or total + MOST < self.threshold:
             return rest is None and total >= self.threshold
         return total + context_score(content, rest, self.threshold - total).total >= self.threshold
+
+
+def _sentence(text: str, end: int) -> str:
+    """The last sentence before `end`, or its last NEAR characters."""
+    before = text[max(0, end - NEAR) : end].rstrip()
+    return before[max(before.rfind(mark, 0, -2) for mark in ".!?\n") + 1 :]
 
 
 def _first(text: str) -> int:

@@ -25,8 +25,8 @@ _MARKED = re.compile(r"[\s([{*_~/.|<>-]{0,12}" + _MARK, re.IGNORECASE)
 _LINE = re.compile(
     r"^[ \t]*[*_~]{0,3}(?:"
     r"(?P<marked>(?:-#|[/|>~-]{0,2})[ \t]?(?:ooc|0oc)\d?\b(?!\s+(?:\w+\s+(?:of|and)|is|was|means|chat|forum|section)\b)|o[.-]o[.-]c\b|out of char(?:acter)?\s*[:–—-]|(?:off[- ]?topic|mun(?: here)?)\s*[:–—-]\s|ot\s*[:–—-]\s|[\[(]ot[\])]|(?:mod|admin|gm|dm|staff|player|writer'?s|author'?s) note\b|(?:mod|cw|tw|a/n|content (?:warning|note)s?|trigger warnings?|player'?s note)[*_~]{0,3}\s*:|[ct]w for\b|edited to\b)"
-    r"|(?P<slashes>//(?![/\w])|>>(?!>)(?=[^\n]*<<[ \t]*$))"
-    r"|(?P<footer>(?:tags?|tagg(?:ed|ing)|word ?count|wc|words|muse|gm|dm)[*_~]{0,3}\s*:|tag(?:s|ging)? (?=@))"
+    r"|(?P<slashes>//(?![/\w])|>>(?!>)(?=[^\n]*<<[ \t]*$|[ \t]?(?:brb|afk|sorry|lol|omg|btw|haha|ok so)\b))"
+    r"|(?P<footer>(?:tags?|tagg(?:ed|ing)|word ?count|wc|words|muse|gm|dm)[*_~]{0,3}\s*:|tag(?:s|ging)? (?=@)|tag(?:s|ging|ged)? (?=(?-i:[A-Z])\w+(?:(?:,| and| &) \w+){0,4}[!.]?[ \t]*$)|🎲)"
     r"|(?P<edit>edit(?:ed)?\d?[*_~]{0,3}\s*:)"
     r")",
     re.IGNORECASE | re.MULTILINE,
@@ -41,6 +41,10 @@ _COMMENT = re.compile(r"^[ \t]*//", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 _INLINE = re.compile(r"`[^`\n]{1,300}`")
 _CODE = re.compile(r"[;{}][ \t]*$|==|&&|\|\||::|->|\w\(\)|\w[\[(]\w*[\])]\s*=|[$#]\{|</| \| |https?://\S+$")
+_THOUGHT = re.compile(
+    r"\)\)[,.]?[ \t]+(?:[a-z]+ly )?(?:he|she|they|it|i|I|the \w+|[A-Z]\w+)? ?(?:asked|said|thought|sent|answered|replied|told|says|thinks|sends|asks|answers)\b"
+)
+"""Double parentheses in which a character speaks without a voice: `((Can you hear me?)) she asked`."""
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _ENDS = frozenset(".!?…\"”'’*_)]}>~—")
 
@@ -209,7 +213,13 @@ def _bracket(text: str, start: int, end: int, *, closed: bool) -> Candidate | No
         return None
     if not (begins and ends) and not _between_sentences(text, start, end):
         return None
-    form = ("double" if text[start] == "(" else "double-square") if double else "bracket"
+    form = (
+        "bracket"
+        if not double
+        else "double"
+        if text[start] == "(" and not _THOUGHT.search(text)
+        else "double-square"
+    )
     return Candidate(start, end, form if begins and ends else f"{form}-inside")
 
 
