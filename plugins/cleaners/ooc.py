@@ -1,8 +1,8 @@
 r"""Out-of-character talk in role-play and fiction: what writers say to each other between the lines of their story.
 
 Precision first: an aside left in costs a model little, a sentence taken out of a scene is damage. What says of itself that it is out of character goes
-("OOC: …", "((…))", "[ooc …]"); other brackets, lines and the first and last paragraphs of a post go where their words speak for it: `ooc_score`
-has the table of features and weights, `ooc_marks` where an aside may stand. Letters, logs, telepathy, radio and code stay.
+("OOC: …", "((…))", "[ooc …]"); other brackets, lines and the first and last paragraphs of a post go where their words speak for it: `ooc_words`
+and `ooc_score` have the tables of features and weights, `ooc_marks` where an aside may stand. Letters, logs, telepathy, radio and code stay.
 
 A post is cleaned again until nothing more goes, since an aside can hide another; if that takes more than `removal.ROUNDS`, it is left as it was.
 """
@@ -64,6 +64,7 @@ class Ooc(Cleaner):
     kernels: ClassVar[tuple[str, ...]] = (
         "plugins.cleaners.ooc_marks",
         "plugins.cleaners.ooc_score",
+        "plugins.cleaners.ooc_words",
         "plugins.cleaners.removal",
     )
     whole: Literal["mask", "remove", "keep"] = "mask"

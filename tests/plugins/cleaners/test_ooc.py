@@ -58,6 +58,12 @@ def turn(text, **options):
         "no rush on replying!",
         "my wifi is being awful",
         "wrote this on my phone so forgive the formatting",
+        "tagging Ingrid and Leif",
+        "Written in a hurry, will proofread later",
+        "Hope nobody minds me jumping in!",
+        "Just a short reply so Kit can jump in.",
+        "Shall we skip to the morning after this?",
+        ">> brb dinner, feel free to have him wait",
     ],
 )
 def test_an_aside_below_a_scene_goes_with_its_blank_line(aside):
@@ -96,6 +102,13 @@ def test_an_aside_under_a_heading_goes_with_it():
         "He shut the ledger, and she rose.\n\nNote: do not open the third drawer.",
         "He shut the ledger, and she rose.\n\nI don't know what to do with my hands. It doesn't make sense, any of it.",
         "the dog wont go in the yard\n\nthe dog has never gone in the yard",
+        "((Can you hear me?)) she asked without moving her lips. ((Don't turn round.))",
+        "She opened the envelope with her thumb.\n\nI'm sorry about the piano. I'll be back on Sunday. Don't wait up for me.",
+        "The phone buzzed against his leg.\n\nrunning late, sorry!! save me a seat x",
+        "He sat down on the kerb and shut his eyes.\n\nOkay. Okay, think. You've still got the keys, and nobody's seen you.",
+        "[I'll wait for you at the gate. Don't be late.]\n\nThe words faded from the slate as soon as she had read them.",
+        "I am late again. The bus went past with its lights on and nobody in it, and my exam began ten minutes ago.",
+        "lol, reads the text. That's all. Four years of marriage, and he is standing in the rain in Leeds, and lol.",
         "Burn this. // Do not, on any account, burn the enclosure. //",
         "",
     ],
@@ -112,6 +125,28 @@ def test_a_post_that_is_all_aside_is_masked_emptied_or_kept():
     assert turn(text, whole="keep") == Turn()
     assert cleaned(text) == text
     assert cleaned(text, whole="remove") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "brb, phone",
+        "I'll wait for Jonah to post before I go on, if that's ok with everyone?",
+        "Welcome aboard, Fennick! Jump in wherever you like, we're pretty relaxed here.",
+        "oops wrong thread, ignore me",
+        "*waves* Not closed! Post a sheet in the sign-up thread and ping Dan, he's keeping the list.",
+    ],
+)
+def test_a_short_post_of_talk_alone_is_masked(text):
+    assert turn(text) == Turn(train=False)
+
+
+def test_parts_of_posts_in_a_thread_of_few_stories_must_say_more():
+    talk = "The driver works for him now.\n\nHope you all enjoy it."
+    thread = ["The driver works.", "Mine does not.", "Try the new version.", talk]
+    messages = [{"role": "user", "name": "a", "content": text, "train": None} for text in thread]
+    assert apply(talk, Ooc().clean_messages(messages)[-1].content) == talk
+    assert cleaned(talk) == "The driver works for him now."
 
 
 def test_a_whole_post_is_judged_by_its_thread():
