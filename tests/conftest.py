@@ -4,6 +4,7 @@ The environment is set at import, before any test module can import a library th
 """
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,11 @@ os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
     WANDB_DISABLED="true",
 )
+
+# A shell without job control gives what it starts in the background an ignored Ctrl-C, and so do we what we start: runs that are to be
+# interrupted would not be.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile(

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 import trainer
-from schemas.errors import MissingExtra, UserError
+from schemas.errors import Diverged, MissingExtra, UserError
 from trainer.commands.chat import chat
 from trainer.commands.evaluate import evaluate
 from trainer.commands.runs import runs
@@ -69,14 +69,15 @@ def test_a_dry_run_prints_the_preflight(made):
     assert not (root / "runs").exists()
 
 
-def test_numbers_that_are_none_are_null_in_json(made):
+def test_numbers_that_are_none_are_null_in_the_record(made):
     """The only step's own loss is a number; what it did to the weights is not."""
     root, recipe = made("max_steps = 1\nearly_stopping = false\nlearning_rate = 1e30")
-    trained = last(call("train", recipe, "--root", root, "--json"))
-    assert trained["val_loss"] is None
-    tuned = last(call("eval", "tale", "--root", root, "--json"))["tuned"]
-    assert (tuned["loss"], tuned["perplexity"]) == (None, None)
-    assert "NaN" not in (root / "runs/tale/1/gristmill.json").read_text()
+    with pytest.raises(Diverged, match="val loss became nan after step 1"):
+        call("train", recipe, "--root", root, "--json")
+    text = (root / "runs/tale/1/gristmill.json").read_text()
+    assert "NaN" not in text
+    assert json.loads(text)["outcome"]["last_val_loss"] is None
+    assert last(call("runs", "--root", root, "--json"))[0]["val_loss"] is None
 
 
 def test_a_gpu_by_its_number_says_how_to_train_on_it(made):
