@@ -114,7 +114,7 @@ class Ooc(Cleaner):
         ):
             return False
         parts = [part for part in rest.split("\n\n") if len(part.split()) > SIGNED]
-        if len(parts) > 1 and any(
+        if "\n\n" in rest and any(
             (said := words_score(part)).total <= 0 or own_sum(said.parts) < OWN for part in parts
         ):
             return False  # a paragraph of story, with talk beneath

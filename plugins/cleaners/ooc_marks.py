@@ -38,7 +38,7 @@ _TAIL = re.compile(
 _TOKEN = re.compile(r"[:;=8][-'^o]?[()\[\]]|\(\(+|\)\)+|\[\[+|\]\]+|\{\{+|\}\}+|[()\[\]{}]|\n[ \t]*\n")
 _TAGGED = re.compile(r"<ooc>[^<]{0,3000}</ooc>|\[ooc\][^\[]{0,3000}\[/ooc\]", re.IGNORECASE)
 _COMMENT = re.compile(r"^[ \t]*//", re.MULTILINE)
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,}(?!~)(?![^\n]*~{3}))", re.MULTILINE)
 _INLINE = re.compile(r"`[^`\n]{1,300}`")
 _CODE = re.compile(r"[;{}][ \t]*$|==|&&|\|\||::|->|\w\(\)|\w[\[(]\w*[\])]\s*=|[$#]\{|</| \| |https?://\S+$")
 _THOUGHT = re.compile(

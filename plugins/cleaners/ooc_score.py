@@ -78,7 +78,7 @@ _SIGNS = [
 _TOKEN = re.compile(r"[\w']+")
 _VOICED = re.compile(r"\"[^\"\n]{0,2000}\"|“[^”\n]{0,2000}”|«[^»\n]{0,2000}»|(?<!\*)\*[^*\n]{1,2000}\*(?!\*)")
 _DOCUMENT = re.compile(
-    r"^\W*(?:(?:\w+ ){0,2}(?:log|diary|journal|notebook|addendum|tape|statement|transcript|section|memo|telegram)\b(?-i:[ A-Z0-9,.:—-])|day \d+|dear(?:est)?\s|my dear\b|"
+    r"^\W*(?:(?:[\w'’]+ ){0,2}(?:log|diary|journal|notebook|addendum|tape|statement|transcript|section|memo|telegram)\b(?-i:[ A-Z0-9,.:—-])|day \d+|dear(?:est)?\s|my dear\b|"
     r"to (?:the|whom|my)\b[^\n]*\n|from the (?:note|log|diar|journal|files)\w*)|^<\w+>|^\[\d\d?:\d\d|^\w+,$|^\[(?!ooc|ot\b)[^\]\n]{1,24}\][^\n]+\n\[(?!ooc|ot\b)[^\]\n]{1,24}\]",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -86,10 +86,19 @@ _CHAT = re.compile(
     r"^\[(?!ooc|ot\b)[^\]\n]{1,24}\][^\n]+\n\[(?!ooc|ot\b)[^\]\n]{1,24}\]", re.IGNORECASE | re.MULTILINE
 )
 """Names in brackets before what each says: a chat of the story."""
+_MEANT = re.compile(
+    r"\b(?:you|your|yours|you['’]re|we|us|our|let['’]s|every(?:one|body)|any(?:one|body)|some(?:one|body)|no(?:body| one)|guys|folks|all|please|pls|thanks|thank|welcome|sorry|apologies)\b|[@!]",
+    re.IGNORECASE,
+)
+"""Somebody is spoken to, or asked."""
 _SET_APART = frozenset("([{/~<>-*=")
 _LOG = re.compile(r"\W*(?:\w+ ){0,2}(?:log|diary|journal|memo|entry)\b ?[\d:]", re.IGNORECASE)
 _I = re.compile(r"(?<![\w'’.*])i(?![\w*.-])")
 _PERSON = re.compile(r"\b(?:I|i|my|My|me|you|You|your|Your|we|We|our|us)\b(?!['’]?\s*(?:/|-))")
+LIVES = frozenset({"life", "away"})
+"""Features that a narrator of today may have where nothing else is in the post."""
+CRAFT = frozenset({"ooc", "thread", "net", "brb", "pen", "short", "turns", "pages", "tags", "dice", "card"})
+"""Features of writing and of forums themselves."""
 TELLS = frozenset({"past", "told", "they", "spoken", "radio", "moved"})
 """Features of a story."""
 _TALK = re.compile(r"\b(?:I|i|my|My|me|you|You|your|Your)\b|https?:|www\.|@|\d{2}|[:;]-?\)")
@@ -206,8 +215,12 @@ def brief_score(content: str) -> float:
     small = CONTEXT["small"] if content.lstrip()[:1].islower() else 0.0
     said, words = words_score(content).parts, len(content.split())
     needed = OWN + len(TELLS & said.keys()) + (0.0 if words <= BRIEF else OWN)
-    own = own_sum(said) + said.get("opener", 0.0) - max(0.0, said.get("net", 0.0) - OWN)
-    talk = CONTEXT["talk"] if words <= 2 * BRIEF and own >= needed and "\n\n" not in content else 0.0
+    own = own_sum({name: weight for name, weight in said.items() if name not in LIVES})
+    own += said.get("opener", 0.0) - max(0.0, said.get("net", 0.0) - OWN)
+    meant = _MEANT.search(content) or not CRAFT.isdisjoint(said)
+    talk = (
+        CONTEXT["talk"] if meant and words <= 2 * BRIEF and own >= needed and "\n\n" not in content else 0.0
+    )
     return small + talk + (CONTEXT["brief"] if words <= BRIEF else 0.0)
 
 
