@@ -38,7 +38,7 @@ CARD_CHARS = 200
 """The longest signature in which a motto may stand between quotation marks."""
 NEAR = 120
 """Characters of the sentence before a paragraph in which a letter or a screen is looked for."""
-MUCH = 5.0
+MUCH = 5.5
 """What a writer says of so much is not read from a letter of the story."""
 SIGNED = 4
 """So many words under a post are a greeting or a name."""

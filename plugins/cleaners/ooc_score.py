@@ -1,8 +1,8 @@
 r"""How much a few words sound like the writer and not like the story: a sum of weights, nothing learned.
 
-FORMS says what the outside of a candidate is worth: how it is set apart from the post. WORDS, PHRASES and SIGNS say what its words are worth: each feature counts once,
+FORMS says what the outside of a candidate is worth: how it is set apart from the post. WORDS, PHRASES and SIGNS, in `ooc_words`, say what its words are worth: each feature counts once,
 and half again if it occurs twice or more. CONTEXT compares it with the rest of the post. An aside is what reaches the threshold. The weights
-were set by hand on `bench/labels/ooc.json` and `roleplay_posts.jsonl` (the half kept aside only after it had been scored), on asides and narrators made up for it and on five novels in which nothing may go, and are round on purpose: they are to be read and argued with.
+were set by hand on `bench/labels/ooc.json` and `roleplay_posts.jsonl` (the half kept aside only after it had been scored), on asides and narrators made up for it, on ordinary forums and on five novels in which nothing may go, and are round on purpose: they are to be read and argued with.
 
 Words between quotation marks and asterisks are somebody's in the story, so no feature sees them. Rejected: a trained classifier, for want of labels
 (60 asides) and because nobody could say why it cut a line; a language model, for its price per page.
@@ -115,7 +115,7 @@ _NOW = re.compile(
 _PAST = re.compile(r"\b(?:was|were|had|did|said|went|came|took|\w{2,}ed)\b", re.IGNORECASE)
 _IS = re.compile(r"\b(?:is|are|am|has|does)\b|['’](?:m|re)\b", re.IGNORECASE)
 READ = re.compile(
-    r"\b(?:letters?|notes?|message|text(?:ed|s)?|screen|read|reads|wrote|written|scrawled|diary|journal|envelope|inbox|e?mail|parchment|radio|speakers?|poster|notice|postcard|telegram|typed|tape|record(?:ing|er)|phone|buzz\w*|ping(?:s|ed)|tannoy|mic|microphone|intercom|headset|comms?|loudspeaker|crackl\w+|minutes|lipstick|fridge|answerphone|machine)\b|:\s*$",
+    r"\b(?:letters?|notes?|message|text(?:ed|s)?|screen|read|reads|wrote|written|scrawled|diary|journal|envelope|inbox|e?mail|parchment|radio|speakers?|poster|notice|postcard|telegram|typed|tape|record(?:ing|er)|phone|buzz\w*|ping(?:s|ed)|tannoy|mic|microphone|intercom|headset|comms?|loudspeaker|crackl\w+|minutes|lipstick|fridge|answerphone|machine|app|chat|feed|profile|browser)\b|:\s*$",
     re.IGNORECASE,
 )
 """What stands before a text that is read, heard or written in the story."""
