@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def _texts(setting: Setting, home: Path) -> tuple[Path, Path]:
             chosen += [
                 part
                 for part in text.split("\n\n")
-                if SHORTEST <= len(part) <= LONGEST and _length(part) < 250
+                if part.isascii() and SHORTEST <= len(part) <= LONGEST and _length(part) < 250
             ]
             if len(chosen) >= ROWS + WATCHED:
                 break
@@ -134,10 +135,15 @@ def _texts(setting: Setting, home: Path) -> tuple[Path, Path]:
     return files
 
 
-def _length(text: str) -> int:
+@cache
+def _tokenizer() -> Any:
     from tokenizers import Tokenizer
 
-    return len(Tokenizer.from_file(str(MODEL / "tokenizer.json")).encode(text).ids)
+    return Tokenizer.from_file(str(MODEL / "tokenizer.json"))
+
+
+def _length(text: str) -> int:
+    return len(_tokenizer().encode(text).ids)
 
 
 def _tokens(texts: Path) -> int:

@@ -3,11 +3,13 @@
 import contextlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 config = json.load(sys.stdin)
+shutil.rmtree(config["out"], ignore_errors=True)  # it writes into no folder that is not empty
 data = Path(config["out"]) / "data"
 data.mkdir(parents=True, exist_ok=True)
 (data / "rows.jsonl").write_bytes(Path(config["texts"]).read_bytes())
