@@ -84,7 +84,7 @@ def table(figures: dict[str, Any]) -> str:
     about = (
         f"SmolLM2-135M in float32 on {CORES} cores, LoRA r = {shape['r']} on all linear layers, {figures['rows']} paragraphs of "
         f"{figures['tokens'] / figures['rows']:.0f} tokens in the mean, not packed, {shape['steps']} steps of {shape['batch']} rows in passes of {shape['micro']}. "
-        "The step is the median of a run's steps but the first, then of the runs. The first step counts from the start of the process: imports, "
+        "A step's time is a run's from the end of its first step to its last, over the steps; the median of the runs. The first step counts from the start of the process: imports, "
         "loading, tokenizing (gristmill's rows lie ready in the corpus), its preflight, and gristmill's measurement of val before step 0, which the others do not make. "
         "The loss is measured by one script on paragraphs nobody trained on; each shuffles in its own way, so it is near, not equal."
     )
@@ -101,10 +101,10 @@ def table(figures: dict[str, Any]) -> str:
             continue
         loss = f"{one['val_loss']:.4f}" if one.get("val_loss") is not None else ""
         lines.append(
-            f"| {name} | {one['step']:.2f} | {per_step / one['step']:.0f} | {one['first_step']:.0f} | {one['peak_mb']:,} | {loss} |"
+            f"| {name} | {_step(one):.2f} | {per_step / _step(one):.0f} | {one['first_step']:.0f} | {one['peak_mb']:,} | {loss} |"
         )
     ratios = [
-        f"{own} over {hand}: **{found[own]['step'] / found[hand]['step']:.3f}**"
+        f"{own} over {hand}: **{_step(found[own]) / _step(found[hand]):.3f}**"
         for own, hand in NAMES.items()
         if "error" not in found[own] and "error" not in found[hand]
     ]
@@ -113,6 +113,11 @@ def table(figures: dict[str, Any]) -> str:
         for side, known in figures["versions"].items()
     )
     return "\n".join([*lines, "", *(f"{side}." for side in told), "", f"Step time, {'; '.join(ratios)}."])
+
+
+def _step(figures: dict[str, Any]) -> float:
+    """Seconds of a step in the run whose time is the median."""
+    return float(figures["seconds"] / figures["steps"])
 
 
 def _texts(setting: Setting, home: Path) -> tuple[Path, Path]:

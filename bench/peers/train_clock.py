@@ -2,7 +2,6 @@
 
 import os
 import time
-from itertools import pairwise
 from pathlib import Path
 
 
@@ -28,10 +27,4 @@ def callback():
 def figures(ends):
     """What every contestant of `train` reports: the seconds of all steps but the first, their number, and when the first was done."""
     times = [end for _, end in ends]
-    steps = sorted(later - sooner for sooner, later in pairwise(times))
-    return {
-        "seconds": times[-1] - times[0],
-        "steps": len(steps),
-        "step": steps[len(steps) // 2],
-        "first_step": ends[0][0],
-    }
+    return {"seconds": times[-1] - times[0], "steps": len(times) - 1, "first_step": ends[0][0]}
