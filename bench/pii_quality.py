@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -63,11 +64,21 @@ def planted_in(path: Path) -> Iterator[tuple[samples.Planted, str]]:
         yield row, row["text"]
 
 
+def _wanted(row: dict[str, Any]) -> tuple[int, int]:
+    """Where the value stands; in a URL its secret alone, given by its place or by its text."""
+    secret = row.get("secret")
+    if isinstance(secret, str):
+        start = row["text"].index(secret, row["start"])
+        return start, start + len(secret)
+    start, end = secret or (row["start"], row["end"])
+    return start, end
+
+
 def recall(cleaner: Pii, planted: Iterable[tuple[samples.Planted, str]], name: str) -> None:
     """Print recall by shape, and what was missed."""
     of, found = Counter[str](), Counter[str]()
     for row, text in planted:
-        start, end = row.get("secret") or (row["start"], row["end"])
+        start, end = _wanted(row)
         of[row["shape"]] += 1
         if is_covered(text, start, end, [(edit.start, edit.end) for edit in cleaner.clean(text)]):
             found[row["shape"]] += 1
