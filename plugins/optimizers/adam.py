@@ -29,6 +29,11 @@ class Moments(Optimizer):
     eps: float = Field(1e-8, gt=0)
     """Added to the root of the latter, so that nothing is divided by zero."""
 
+    def options(self, learning_rate: float, weight_decay: float) -> dict[str, Any]:
+        """What every implementation of the two is told, by the names they all give it."""
+        betas = (self.beta1, self.beta2)
+        return {"lr": learning_rate, "betas": betas, "eps": self.eps, "weight_decay": weight_decay}
+
 
 class Adam(Moments):
     """Adam: steps scaled by each weight's own mean and mean square of gradients; weight decay enters the gradient."""
@@ -39,14 +44,7 @@ class Adam(Moments):
         """`torch.optim.Adam`."""
         import torch
 
-        return torch.optim.Adam(
-            groups,
-            lr=learning_rate,
-            betas=(self.beta1, self.beta2),
-            eps=self.eps,
-            weight_decay=weight_decay,
-            fused=fused(groups),
-        )
+        return torch.optim.Adam(groups, **self.options(learning_rate, weight_decay), fused=fused(groups))
 
 
 class AdamW(Moments):
@@ -58,14 +56,7 @@ class AdamW(Moments):
         """`torch.optim.AdamW`."""
         import torch
 
-        return torch.optim.AdamW(
-            groups,
-            lr=learning_rate,
-            betas=(self.beta1, self.beta2),
-            eps=self.eps,
-            weight_decay=weight_decay,
-            fused=fused(groups),
-        )
+        return torch.optim.AdamW(groups, **self.options(learning_rate, weight_decay), fused=fused(groups))
 
 
 def fused(groups: list[dict[str, Any]]) -> bool | None:

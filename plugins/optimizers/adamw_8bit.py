@@ -36,10 +36,4 @@ class AdamW8bit(Moments):
         """`bitsandbytes.optim.AdamW8bit`."""
         import bitsandbytes
 
-        return bitsandbytes.optim.AdamW8bit(
-            groups,
-            lr=learning_rate,
-            betas=(self.beta1, self.beta2),
-            eps=self.eps,
-            weight_decay=weight_decay,
-        )
+        return bitsandbytes.optim.AdamW8bit(groups, **self.options(learning_rate, weight_decay))
